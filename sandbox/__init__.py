@@ -1,0 +1,1 @@
+"""The practice world: outside systems played in Python. Nothing here is part of the product."""
