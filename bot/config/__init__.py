@@ -1,0 +1,38 @@
+"""`onprem.yaml`: its shape, how it is read, and every problem in it at once.
+
+Not here: what a command does with it, and anything that needs a network (`onprem check` does).
+"""
+
+from bot.config.models import (
+    AliasConfig,
+    AppConfig,
+    BackupConfig,
+    ChannelConfig,
+    ClusterConfig,
+    Config,
+    CredentialsConfig,
+    FreezeConfig,
+    HelmConfig,
+    ProbeConfig,
+    RancherConfig,
+    SlackConfig,
+    StateConfig,
+    parse_duration,
+)
+
+__all__ = [
+    "AliasConfig",
+    "AppConfig",
+    "BackupConfig",
+    "ChannelConfig",
+    "ClusterConfig",
+    "Config",
+    "CredentialsConfig",
+    "FreezeConfig",
+    "HelmConfig",
+    "ProbeConfig",
+    "RancherConfig",
+    "SlackConfig",
+    "StateConfig",
+    "parse_duration",
+]

@@ -1,0 +1,345 @@
+"""The shape of `onprem.yaml`: frozen models, checked one value at a time.
+
+What concerns several values at once (an app naming an unknown cluster, a missing token) is in
+`checks`, so that one start reports every problem.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
+
+from bot import names
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_ACTOR = re.compile(r"slack:[A-Z0-9]+/[A-Z0-9]+|os:[A-Za-z0-9._-]+/[^\s/:]+|system:[a-z0-9-]+")
+
+
+def parse_duration(value: Any) -> Any:
+    """Turns `90`, `90s`, `10m`, `2h` or `1d` into seconds.
+
+    Raises:
+        ValueError: If it is none of these, or not above zero.
+    """
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", value.strip())
+        if not match:
+            raise ValueError("write a duration as 90, 90s, 10m, 2h or 1d")
+        value = int(match[1]) * _UNITS[match[2]]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("write a duration as 90, 90s, 10m, 2h or 1d")
+    if not 0 < value <= 366 * 86400:
+        raise ValueError("a duration must be above zero and at most a year")
+    return value
+
+
+def _anchored(path: Path, info: ValidationInfo) -> Path:
+    """Makes a path absolute, seen from the configuration file."""
+    base = (info.context or {}).get("base") if isinstance(info.context, Mapping) else None
+    path = path.expanduser()
+    return Path(base) / path if base else path
+
+
+def _sound(check: Any) -> AfterValidator:
+    def validate(value: str) -> str:
+        if problem := check(value):
+            raise ValueError(problem)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _actor(value: str) -> str | None:
+    if _ACTOR.fullmatch(value):
+        return None
+    return f"{names.clip(value)} is no actor: write slack:TEAM/USER, os:HOST/NAME or system:NAME"
+
+
+def _chart(value: str) -> str | None:
+    return None if value.strip() else "name a chart: a path, builtin:parse-server or oci://…"
+
+
+def _selector(value: str) -> str | None:
+    name = r"([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+    label = rf"{name}=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
+    if re.fullmatch(rf"{label}(,{label})*", value):
+        return None
+    return "write a selector as key=value, several joined by commas"
+
+
+def _alias(value: str) -> str | None:
+    return names.check_workload(value) if "/" in value else "write kind/name, statefulset/mongodb"
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+File = Annotated[Path, AfterValidator(_anchored)]
+Name = Annotated[str, _sound(names.check_name)]
+Namespace = Annotated[str, _sound(names.check_namespace)]
+ObjectName = Annotated[str, _sound(names.check_object)]
+ValuePath = Annotated[str, _sound(names.check_value_path)]
+Actor = Annotated[str, _sound(_actor)]
+Channel = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+Least = Literal["run", "confirm", "type"]
+
+
+class _Model(BaseModel):
+    """Frozen, no unknown keys, and never a value (perhaps a secret) inside an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
+
+
+class StateConfig(_Model):
+    """Where the bot keeps its own state."""
+
+    directory: File
+    audit_key: File | None = None
+    backups: File | None = None
+
+    @property
+    def key_file(self) -> Path:
+        """The audit chain's key, never inside the database."""
+        return self.audit_key or self.directory / "keys" / "audit.key"
+
+    @property
+    def backup_directory(self) -> Path:
+        """Where nightly copies of the state go."""
+        return self.backups or self.directory / "backups"
+
+
+class ChannelConfig(_Model):
+    """What a channel stands for; `commands` empty allows all."""
+
+    cluster: Name | None = None
+    commands: tuple[str, ...] = ()
+
+
+class SlackConfig(_Model):
+    """The connection to Slack. Secrets come from here, a file, or the environment."""
+
+    mode: Literal["socket", "http"] = "socket"
+    bot_token: SecretStr | None = None
+    bot_token_file: File | None = None
+    app_token: SecretStr | None = None
+    app_token_file: File | None = None
+    signing_secret: SecretStr | None = None
+    signing_secret_file: File | None = None
+    api_url: Url = "https://slack.com/api/"
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")] = (
+        "127.0.0.1:3000"
+    )
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")] = "/slack/events"
+    ops_channel: Channel | None = None
+    channels: dict[Channel, ChannelConfig] = {}
+
+
+class RancherConfig(_Model):
+    """A Rancher server that knows the cluster."""
+
+    url: Url
+    token: SecretStr | None = None
+    token_file: File | None = None
+
+
+class ClusterConfig(_Model):
+    """How to reach a cluster; without kubeconfig and in_cluster, as kubectl would."""
+
+    kubeconfig: File | None = None
+    context: str | None = None
+    in_cluster: bool = False
+    prometheus: Url | None = None
+    alertmanager: Url | None = None
+    velero_namespace: Namespace = "velero"
+    rancher: RancherConfig | None = None
+
+
+class AliasConfig(_Model):
+    """A short word for a workload, and where the chart keeps its size.
+
+    Attributes:
+        workload: `statefulset/parse-mongodb`.
+        replicas_value: The chart value of its replica count; scaling is remembered there.
+        autoscaling_value: The chart value that holds its autoscaling's minimum and maximum.
+        members: `mongodb` when scaling must change a replica set's members too.
+    """
+
+    workload: Annotated[str, _sound(_alias)]
+    replicas_value: ValuePath | None = None
+    autoscaling_value: ValuePath | None = None
+    members: Literal["mongodb"] | None = None
+
+
+class CredentialsConfig(_Model):
+    """A Secret that the bot makes once: `secret` is its name, `value` the chart value for it."""
+
+    kind: Literal["parse-server"] = "parse-server"
+    secret: ObjectName | Literal[""] = ""
+    value: ValuePath = "existingSecret"
+
+
+class BackupConfig(_Model):
+    """How the app's backups are called and what belongs to them."""
+
+    name: ObjectName
+    selector: Annotated[str, _sound(_selector)] | None = None
+
+
+class ProbeConfig(_Model):
+    """An HTTP question that tells whether the app works."""
+
+    name: str
+    path: Annotated[str, Field(pattern=r"^/\S*$")]
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+
+
+class AppConfig(_Model):
+    """A product that the bot deploys.
+
+    Attributes:
+        clusters: Where it lives; empty means the default cluster.
+        release: The Helm release; the app's name unless given.
+        chart: An absolute path, `builtin:NAME`, `oci://…`, or a chart's name in `repo`.
+        version_value: The chart value that `--version` sets.
+        secret_values: Chart values that are never shown and that `--set` refuses.
+        timeout: Seconds a deploy may take.
+    """
+
+    namespace: Namespace
+    chart: Annotated[str, _sound(_chart)]
+    clusters: tuple[Name, ...] = ()
+    release: Name | Literal[""] = ""
+    repo: Url | None = None
+    chart_version: str | None = None
+    values: dict[str, Any] = {}
+    values_files: tuple[File, ...] = ()
+    version_value: ValuePath = "image.tag"
+    secret_values: tuple[ValuePath, ...] = ()
+    credentials: CredentialsConfig | None = None
+    aliases: dict[Name, AliasConfig] = {}
+    rollback_on_failure: bool = True
+    timeout: Seconds = 600
+    backup: BackupConfig | None = None
+    probes: tuple[ProbeConfig, ...] = ()
+    description: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_one_cluster(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("cluster"), str):
+            if "clusters" in data:
+                raise ValueError("give cluster or clusters, not both")
+            data = {k: v for k, v in data.items() if k != "cluster"} | {
+                "clusters": (data["cluster"],)
+            }
+        return data
+
+    @model_validator(mode="after")
+    def _anchor_chart(self, info: ValidationInfo) -> AppConfig:
+        base = info.context.get("base") if isinstance(info.context, Mapping) else None
+        if base and self.repo is None and not self.chart.startswith(("builtin:", "oci://")):
+            chart = Path(base) / Path(self.chart).expanduser()
+            self.__dict__["chart"] = str(chart)
+        return self
+
+
+class FreezeConfig(_Model):
+    """A time in which nothing may change; `target` empty means everywhere."""
+
+    start: datetime
+    end: datetime
+    reason: str
+    target: str = ""
+
+
+class HelmConfig(_Model):
+    """Which helm runs (else PATH, else the bundled one) and for how many seconds."""
+
+    executable: str | None = None
+    timeout: Seconds = 300
+
+
+class Config(_Model):
+    """All of `onprem.yaml`.
+
+    Attributes:
+        command: The slash command's name.
+        default_cluster: Used when nobody names one; the only one when there is one.
+        persons: A person's name → all actors that are this person.
+        admins: Actors that are admin from the start.
+        policy: Command → the least that it asks of a person; it only raises.
+        commands: Dotted modules with users' own commands.
+    """
+
+    state: StateConfig
+    clusters: Annotated[dict[Name, ClusterConfig], Field(min_length=1)]
+    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/onprem"
+    slack: SlackConfig | None = None
+    default_cluster: str = ""
+    apps: dict[Name, AppConfig] = {}
+    persons: dict[str, tuple[Actor, ...]] = {}
+    admins: tuple[Actor, ...] = ()
+    policy: dict[str, Annotated[Least, BeforeValidator(lambda value: _supported(value))]] = {}
+    freezes: tuple[FreezeConfig, ...] = ()
+    commands: tuple[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")], ...
+    ] = ()
+    helm: HelmConfig = HelmConfig()
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Config:
+        """Completes what follows from elsewhere: default cluster, release and Secret names."""
+        if not self.default_cluster and len(self.clusters) == 1:
+            self.__dict__["default_cluster"] = next(iter(self.clusters))
+        self.__dict__["apps"] = {name: _named(name, app) for name, app in self.apps.items()}
+        return self
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that change with any setting; secrets are not part of it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def clusters_of(self, app: str) -> tuple[str, ...]:
+        """The clusters an app lives in, the default one when it names none.
+
+        Raises:
+            KeyError: If there is no such app.
+        """
+        return self.apps[app].clusters or (self.default_cluster,)
+
+    def person_of(self, actor: str) -> str:
+        """The person behind an actor; the actor itself when no person lists it."""
+        return next((name for name, actors in self.persons.items() if actor in actors), actor)
+
+
+def _named(name: str, app: AppConfig) -> AppConfig:
+    release = app.release or name
+    credentials = app.credentials
+    if credentials and not credentials.secret:
+        credentials = credentials.model_copy(update={"secret": f"{release}-credentials"})
+    return app.model_copy(update={"release": release, "credentials": credentials})
+
+
+def _supported(value: Any) -> Any:
+    if value == "second":
+        raise ValueError(
+            "a second person's approval is not available yet; use run, confirm or type"
+        )
+    return value
