@@ -26,7 +26,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from bot.context import Ctx, Op, Plan, Scope, Target
+    from bot.context import Ctx, Plan, Scope, Target
     from bot.render.document import Document
 
 P = TypeVar("P")

@@ -1,0 +1,120 @@
+"""Operations that end right although the process is killed: DBOS, and nobody else knows it.
+
+The smallest part of DBOS is used: one generic workflow whose id is the request's, started directly
+(its queues take up work only every 0.2-2 s), and steps whose results are recorded. The request row
+stays the truth; this file only remembers which steps have finished and what they returned.
+
+DBOS is one object per process, so a second `Durable` must wait until the first is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from dbos import DBOS, SetWorkflowID
+from dbos._serialization import Serializer
+
+# Pinned: DBOS only takes up workflows of the same version and executor. Bodies evolve by adding
+# steps behind a look, so an old operation can be finished by a newer program.
+_VERSION = "operations-1"
+_EXECUTOR = "onprem"
+
+
+class Journal(Protocol):
+    """Records finished steps of one operation."""
+
+    async def once(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
+        """Runs `act` unless this step's result is on record; returns the result either way."""
+
+
+Body = Callable[[str, Journal], Awaitable[Any]]
+
+
+class _Json(Serializer):
+    """JSON instead of DBOS' pickle: whoever can write the file must not be able to run code."""
+
+    def serialize(self, data: Any) -> str:
+        return json.dumps(data, default=lambda value: {"error": type(value).__name__})
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        return "onprem_json"
+
+
+class _Steps:
+    async def once(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
+        return await DBOS.run_step_async({"name": name}, act)
+
+
+class Durable:
+    """Starts operations, and continues those that a kill cut off.
+
+    Args:
+        path: The workflow file; made when missing, in WAL mode.
+        body: Runs one operation from its request id. It must not raise: what it returns is
+            recorded, and a second run of a finished operation must change nothing.
+    """
+
+    def __init__(self, path: Path, body: Body) -> None:
+        self._path = path
+        self._body = body
+        self._workflow: Callable[[str], Awaitable[Any]] | None = None
+
+    def launch(self) -> None:
+        """Opens the file and continues what was cut. Call it inside the running event loop.
+
+        DBOS then runs continued operations on that loop, as it does started ones.
+        """
+        _write_ahead(self._path)
+        DBOS(
+            config={
+                "name": "onprem-bot",
+                "system_database_url": f"sqlite:///{self._path}",
+                "executor_id": _EXECUTOR,
+                "application_version": _VERSION,
+                "serializer": _Json(),
+                "max_executor_threads": 16,
+                "console_log_level": "ERROR",
+                "notification_listener_polling_interval_sec": 60.0,
+                "scheduler_polling_interval_sec": 3600.0,
+            }
+        )
+
+        async def operation(request_id: str) -> Any:
+            return await self._body(request_id, _Steps())
+
+        # Thousands of restarts in a row are a crash loop of the machine, not a poisoned operation.
+        self._workflow = DBOS.workflow(name="operation", max_recovery_attempts=1000)(operation)
+        DBOS.launch()
+
+    async def start(self, request_id: str) -> None:
+        """Starts the operation, or does nothing when it is on record already."""
+        if self._workflow is None:
+            raise RuntimeError("launch() comes before start()")
+        with SetWorkflowID(request_id):
+            await DBOS.start_workflow_async(self._workflow, request_id)
+
+    async def forget(self, request_ids: list[str]) -> None:
+        """Deletes the records of ended operations."""
+        if request_ids:
+            await DBOS.delete_workflows_async(request_ids)
+
+    def close(self) -> None:
+        """Stops DBOS' threads. Operations still running are continued by the next launch."""
+        DBOS.destroy(destroy_registry=True)
+
+
+def _write_ahead(path: Path) -> None:
+    if not path.exists():
+        path.touch(mode=0o600)
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()

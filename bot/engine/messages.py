@@ -1,0 +1,116 @@
+"""The documents the engine itself writes: previews, progress, refusals. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.context import Asker, Plan, Weight
+from bot.errors import OnpremError
+from bot.render.document import (
+    Actions,
+    Button,
+    Document,
+    Element,
+    Mono,
+    Note,
+    Person,
+    Progress,
+    Step,
+    Strong,
+    Table,
+    Text,
+    Title,
+    When,
+)
+
+
+def failure(error: OnpremError, reference: str = "") -> Document:
+    """One sentence about what failed, why and what to do, with the id that finds the log."""
+    return Document.of(
+        Title(f"{error.what}", tone="bad"),
+        Text.of(f"{error.why.rstrip('.')}.") if error.why else None,
+        Text.of(f"{error.hint.rstrip('.')}.") if error.hint else None,
+        Note.of("Reference ", Mono(reference)) if reference else None,
+    )
+
+
+def asked(asker: Asker, text: str, request_id: str, at: int) -> Note:
+    """Who asked for what, under which id."""
+    return Note.of(
+        Person(asker.actor, asker.name),
+        " asked ",
+        Mono(text),
+        " ",
+        When(at),
+        " · job ",
+        Mono(request_id),
+    )
+
+
+def preview(plan: Plan) -> tuple[Element, ...]:
+    """What is → what will be, with warnings first in weight."""
+    rows = tuple((c.what, c.before or "–", c.after or "–") for c in plan.changes)
+    warnings = tuple(Note.of(Strong("Warning: "), text, tone="warn") for text in plan.warnings)
+    table = (Table(("what", "now", "then"), rows),) if rows else ()
+    return (*table, *warnings, *(plan.details.elements if plan.details else ()))
+
+
+def waiting(plan: Plan, weight: Weight, note: Note, expires: int) -> Document:
+    """Asks for the decision that the plan or the policy wants."""
+    if weight is Weight.TYPE:
+        go = Button("Go on …", "type", typed=plan.typed, style="danger")
+        ask = Text.of("To go on, confirm by typing ", Strong(plan.typed), ".")
+    else:
+        go = Button("Go on", "confirm", style="primary")
+        ask = Text.of("Go on?")
+    return Document.of(
+        Title(f"{plan.summary}?", tone="warn"),
+        *preview(plan),
+        ask,
+        Actions((go, Button("Leave it", "dismiss"))),
+        note,
+        Note.of("This question expires ", When(expires), "."),
+    )
+
+
+def running(summary: str, steps: Iterable[Step], note: Note, cancelling: str = "") -> Document:
+    """The live state of an operation."""
+    return Document.of(
+        Title(summary, tone="plain"),
+        Progress(tuple(steps)),
+        Note.of(f"Stopping: {cancelling}", tone="warn")
+        if cancelling
+        else Actions((Button("Cancel", "cancel"),)),
+        note,
+    )
+
+
+def ended(document: Document, steps: Iterable[Step], note: Note, took: float) -> Document:
+    """The final state: the command's own view, what was done, who asked."""
+    lines = tuple(steps)
+    return Document.of(
+        *document.elements,
+        Progress(lines) if lines else None,
+        note,
+        Note.of(f"Took {took:.1f} s" if took < 90 else f"Took {took / 60:.1f} min"),
+    )
+
+
+def cancelled(summary: str, by: str, steps: Iterable[Step]) -> Document:
+    """What was done, and what was not, when somebody stopped an operation."""
+    lines = tuple(steps)
+    done = [s.name for s in lines if s.state in ("done", "skipped")]
+    cut = [s.name for s in lines if s.state in ("running", "failed")]
+    return Document.of(
+        Title(f"Cancelled: {summary}", tone="warn"),
+        Text.of(f"Stopped by {by}." if by else "Stopped."),
+        Text.of("Done: ", ", ".join(done) or "nothing", "."),
+        Text.of("Cut off: ", ", ".join(cut), ".") if cut else None,
+        Text.of("What came after was not begun."),
+    )
+
+
+def closed(title: str, by: Asker | None, note: Note, *extra: Element) -> Document:
+    """A question that needs no answer any more; the buttons are gone."""
+    who = Text.of("Decided by ", Person(by.actor, by.name), ".") if by else None
+    return Document.of(Title(title), *extra, who, note)
