@@ -1,0 +1,422 @@
+"""Helm's verbs as functions. Nothing here waits for pods: the caller follows the workloads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from integrations.helm.binary import HelmBinary
+from integrations.helm.command import ExecCommand, OnSpawn, Process
+from integrations.helm.errors import BadArgument, HelmError, ReleaseNotFound
+
+Values = Mapping[str, Any]
+
+OPERATION_LABEL = "onprem-operation"
+"""Label on the release's Secret, there from the first moment; the description comes last."""
+
+_RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?\Z")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+_OPERATION = re.compile(r"[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One line of a release's history. ``updated`` is RFC 3339 text as helm gives it."""
+
+    number: int
+    status: str
+    chart: str
+    app_version: str
+    updated: str
+    description: str
+
+    @property
+    def pending(self) -> bool:
+        """Whether helm is (or was, when killed) at work on it."""
+        return self.status.startswith("pending-") or self.status == "uninstalling"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release as ``helm list`` shows it."""
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    chart: str
+    app_version: str
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a deploy would apply. The manifest holds Secrets in clear: never show it undiffed."""
+
+    manifest: str
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What ``helm test`` found."""
+
+    ok: bool
+    output: str
+
+
+class Helm:
+    """One helm binary working on one cluster.
+
+    Every method raises a ``HelmError``. Methods that change something take ``operation`` (an id
+    that is a valid label value) and ``on_spawn``, and write helm's output to private files in
+    ``run_directory``, so that helm outlives a killed bot unharmed.
+    """
+
+    def __init__(
+        self,
+        binary: HelmBinary,
+        *,
+        run_directory: Path,
+        kubeconfig: Path | None = None,
+        context: str | None = None,
+        timeout: int = 300,
+        grace: float = 10.0,
+        history_max: int = 10,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Bind helm to a cluster.
+
+        Args:
+            binary: From ``find_helm``.
+            run_directory: Where the output of changes goes; made private.
+            kubeconfig: None means helm's own default, in a pod its service account.
+            context: Context in the kubeconfig.
+            timeout: Seconds for each hook; a process may take twice that and a margin.
+            grace: Seconds between SIGTERM and SIGKILL on cancel.
+            history_max: Revisions kept per release.
+            environ: Environment for helm; ours without our own secrets by default.
+        """
+        self.binary = binary
+        self.run_directory = run_directory
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._timeout = timeout
+        self._grace = grace
+        self._history_max = history_max
+        self._environ = dict(_environment() if environ is None else environ)
+
+    async def install_or_upgrade(
+        self,
+        release: str,
+        chart: str | Path,
+        values: Values,
+        *,
+        namespace: str,
+        operation: str,
+        description: str = "",
+        chart_version: str | None = None,
+        create_namespace: bool = True,
+        on_spawn: OnSpawn | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        """Install or upgrade, without waiting for pods (hooks are waited for by helm).
+
+        The operation's id becomes the description's first word and a label of the release.
+
+        Args:
+            release: Its name.
+            chart: Directory, archive, ``oci://`` or URL.
+            values: The complete user values; they travel by stdin.
+            namespace: Made when missing, if ``create_namespace``.
+            operation: The operation's id.
+            description: Words for the history after the id.
+            chart_version: For charts that are not local.
+            create_namespace: See ``namespace``.
+            on_spawn: Told pid and start time.
+            secrets: Values to blank out of errors.
+        """
+        command = self._upgrade(release, chart, chart_version, namespace)
+        command += ["--history-max", str(self._history_max)]
+        command += ["--description", f"{checked_operation(operation)} {description}".strip()]
+        command += ["--labels", f"{OPERATION_LABEL}={operation}"]
+        if create_namespace:
+            command.append("--create-namespace")
+        run = self._change(release, operation, "upgrade", on_spawn, secrets)
+        await run.run(command, _stdin(values))
+
+    async def rollback(
+        self,
+        release: str,
+        revision: int,
+        *,
+        namespace: str,
+        operation: str,
+        on_spawn: OnSpawn | None = None,
+    ) -> None:
+        """Make a new revision like an old one; helm describes it as ``Rollback to <n>``."""
+        command = ["rollback", checked_release(release), str(int(revision))]
+        command += ["--namespace", checked_namespace(namespace), *self._timeouts()]
+        command += ["--history-max", str(self._history_max), *self._client_side()]
+        await self._change(release, operation, "rollback", on_spawn).run(command)
+
+    async def uninstall(
+        self,
+        release: str,
+        *,
+        namespace: str,
+        operation: str,
+        keep_history: bool = False,
+        on_spawn: OnSpawn | None = None,
+    ) -> None:
+        """Delete the release's objects, except those whose policy is ``keep``.
+
+        Raises:
+            ReleaseNotFound: It is not there.
+        """
+        command = ["uninstall", checked_release(release)]
+        command += ["--namespace", checked_namespace(namespace), *self._timeouts()]
+        command += ["--description", checked_operation(operation)]
+        if keep_history:
+            command.append("--keep-history")
+        await self._change(release, operation, "uninstall", on_spawn).run(command)
+
+    async def test(
+        self, release: str, *, namespace: str, operation: str, on_spawn: OnSpawn | None = None
+    ) -> TestResult:
+        """Run the release's tests; a failing test is a result, not an error."""
+        command = ["test", checked_release(release), "--logs"]
+        command += ["--namespace", checked_namespace(namespace), *self._timeouts()]
+        try:
+            out = await self._change(release, operation, "test", on_spawn).run(command)
+        except HelmError as error:
+            if type(error) is not HelmError:
+                raise
+            out_file, _ = self.output_files(operation, "test")
+            said = await asyncio.to_thread(out_file.read_text, errors="replace")
+            return TestResult(False, f"{said}\n{error.detail}".strip())
+        return TestResult(True, out.decode("utf-8", "replace").strip())
+
+    async def history(self, release: str, *, namespace: str) -> list[Revision]:
+        """Read the release's revisions, oldest first; empty when there is no release."""
+        try:
+            rows = await self._read(release).history(
+                checked_release(release), namespace=checked_namespace(namespace)
+            )
+        except ReleaseNotFound:
+            return []
+        return [
+            Revision(
+                number=int(row["revision"]),
+                status=str(row["status"]),
+                chart=str(row.get("chart", "")),
+                app_version=str(row.get("app_version", "")),
+                updated=str(row.get("updated", "")),
+                description=str(row.get("description", "")),
+            )
+            for row in rows
+        ]
+
+    async def list_releases(self, *, namespace: str | None = None) -> list[Release]:
+        """List all releases in every status, of one namespace or of all."""
+        return await self._list(["--all-namespaces"] if namespace is None else _in(namespace))
+
+    async def made_by(self, release: str, operation: str, *, namespace: str) -> int | None:
+        """The newest revision's number if that operation made it (finished or not), else None."""
+        selector = f"{OPERATION_LABEL}={checked_operation(operation)}"
+        only = f"^{re.escape(checked_release(release))}$"
+        rows = await self._list([*_in(namespace), "--selector", selector, "--filter", only])
+        return rows[0].revision if rows else None
+
+    async def get_values(
+        self, release: str, *, namespace: str, revision: int | None = None, computed: bool = False
+    ) -> dict[str, Any]:
+        """Read a revision's user values (``computed``: merged with the chart's). Secret."""
+        values: dict[str, Any] = await self._read(release).get_values(
+            checked_release(release),
+            namespace=checked_namespace(namespace),
+            revision=revision,
+            computed=computed,
+        )
+        return values
+
+    async def get_manifest(
+        self, release: str, *, namespace: str, revision: int | None = None
+    ) -> str:
+        """Read what a revision applied, as YAML. Holds Secrets: pass it to ``diff`` only."""
+        command = ["get", "manifest", checked_release(release), *_in(namespace)]
+        if revision is not None:
+            command += ["--revision", str(int(revision))]
+        return (await self._read(release).run(command)).decode("utf-8", "replace")
+
+    async def render(
+        self,
+        release: str,
+        chart: str | Path,
+        values: Values,
+        *,
+        namespace: str,
+        chart_version: str | None = None,
+        secrets: Iterable[str] = (),
+    ) -> Rendered:
+        """Render what a deploy would apply, with the server's dry run; nothing changes.
+
+        Secrets come in clear through a pipe and are kept in memory only: with
+        ``--hide-secret`` helm leaves them out and a changed one could not be told.
+
+        Raises:
+            AnotherOperationInProgress: The release is pending.
+        """
+        command = self._upgrade(release, chart, chart_version, namespace)
+        command += ["--dry-run=server", "--output", "json"]
+        out = await self._read(release, secrets).run(command, _stdin(values))
+        # Some Helm 4 print lines about the chart's download before the document.
+        document = json.loads(out[out.index(b"{") :])
+        notes = (document.get("info") or {}).get("notes") or ""
+        return Rendered(str(document.get("manifest") or ""), str(notes))
+
+    def output_files(self, operation: str, verb: str) -> tuple[Path, Path]:
+        """Where that operation's helm wrote stdout and stderr, also after a crash."""
+        stem = f"{checked_operation(operation)}.{verb}"
+        return self.run_directory / f"{stem}.out", self.run_directory / f"{stem}.err"
+
+    def forget_output(self, operation: str) -> None:
+        """Delete the operation's output files; call it once the outcome is recorded."""
+        for path in self.run_directory.glob(f"{checked_operation(operation)}.*"):
+            path.unlink(missing_ok=True)
+
+    async def _list(self, options: list[str]) -> list[Release]:
+        command = ["list", "--all", "--max", "0", "--output", "json", *options]
+        rows = json.loads(await self._read("any release").run(command) or b"[]")
+        return [
+            Release(
+                name=str(row["name"]),
+                namespace=str(row["namespace"]),
+                revision=int(row["revision"]),
+                status=str(row["status"]),
+                chart=str(row.get("chart", "")),
+                app_version=str(row.get("app_version", "")),
+                updated=str(row.get("updated", "")),
+            )
+            for row in rows
+        ]
+
+    def _upgrade(
+        self, release: str, chart: str | Path, version: str | None, namespace: str
+    ) -> list[str]:
+        command = ["upgrade", checked_release(release), _checked(str(chart), "chart")]
+        command += ["--install", *_in(namespace), *self._timeouts(), *self._client_side()]
+        if version is not None:
+            command += ["--version", _checked(version, "chart version")]
+        return [*command, "--values", "-"]
+
+    def _timeouts(self) -> list[str]:
+        return ["--timeout", f"{self._timeout}s"]
+
+    def _client_side(self) -> list[str]:
+        # With Helm 4's server-side apply, `scale` and the next upgrade conflict on replicas.
+        return ["--server-side=false"] if self.binary.major >= 4 else []
+
+    def _change(
+        self,
+        release: str,
+        operation: str,
+        verb: str,
+        on_spawn: OnSpawn | None,
+        secrets: Iterable[str] = (),
+    ) -> ExecCommand:
+        return self._command(
+            Process(
+                release=release,
+                deadline=self._timeout * 2 + 30,
+                grace=self._grace,
+                output=self.run_directory / f"{checked_operation(operation)}.{verb}",
+                operation=operation,
+                on_spawn=on_spawn,
+                secrets=secrets,
+            )
+        )
+
+    def _read(self, release: str, secrets: Iterable[str] = ()) -> ExecCommand:
+        return self._command(
+            Process(release=release, deadline=60.0, grace=self._grace, secrets=secrets)
+        )
+
+    def _command(self, process: Process) -> ExecCommand:
+        return ExecCommand(
+            process,
+            executable=str(self.binary.path),
+            kubeconfig=self._kubeconfig,
+            context=self._context,
+            timeout=f"{self._timeout}s",
+            history_max=self._history_max,
+            environ=self._environ,
+        )
+
+
+async def chart_digest(chart: str | Path, version: str | None = None) -> str:
+    """Digest of a chart's content: names and bytes of a directory's files, or an archive's bytes.
+
+    A chart that is not local is identified by its reference and version.
+    """
+    return await asyncio.to_thread(_digest, str(chart), version)
+
+
+def _digest(chart: str, version: str | None) -> str:
+    path, digest = Path(chart), hashlib.sha256()
+    if path.is_file():
+        digest.update(path.read_bytes())
+    elif path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            name, content = str(file.relative_to(path)).encode(), file.read_bytes()
+            digest.update(b"%d:%s%d:" % (len(name), name, len(content)) + content)
+    else:
+        digest.update(f"{chart}@{version or ''}".encode())
+    return "sha256:" + digest.hexdigest()
+
+
+def checked_release(name: str) -> str:
+    """Return the release name, or raise ``BadArgument``."""
+    if not _RELEASE.match(name):
+        raise BadArgument(f"{name!r} is not a name that a Helm release can have.")
+    return name
+
+
+def checked_namespace(name: str) -> str:
+    """Return the namespace, or raise ``BadArgument``."""
+    if not _NAMESPACE.match(name):
+        raise BadArgument(f"{name!r} is not a name that a namespace can have.")
+    return name
+
+
+def checked_operation(operation: str) -> str:
+    """Return the operation's id, or raise ``BadArgument`` (it must do as a label's value)."""
+    if not _OPERATION.match(operation):
+        raise BadArgument(f"{operation!r} cannot be an operation's id: it is no label value.")
+    return operation
+
+
+def _checked(argument: str, what: str) -> str:
+    if not argument or argument.startswith("-") or "\0" in argument:
+        raise BadArgument(f"{argument!r} is not a {what}: helm would read it as an option.")
+    return argument
+
+
+def _in(namespace: str) -> list[str]:
+    return ["--namespace", checked_namespace(namespace)]
+
+
+def _stdin(values: Values) -> bytes:
+    return json.dumps(dict(values)).encode()
+
+
+def _environment() -> dict[str, str]:
+    """Our environment without what is only ours (tokens among it)."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "ONPREM_"))}

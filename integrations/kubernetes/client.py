@@ -1,0 +1,407 @@
+"""The client of one cluster: reads, writes and the few subresources that the bot uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from integrations.kubernetes import kinds
+from integrations.kubernetes.errors import Gone
+from integrations.kubernetes.kinds import Kind
+from integrations.kubernetes.sdk import Access
+from integrations.kubernetes.transport import READ_TIMEOUT, Request, Transport, to_json
+
+Object = dict[str, Any]
+PatchType = Literal["merge", "strategic", "json", "apply"]
+
+FIELD_MANAGER = "onprem"
+PAGE = 500
+"""Objects per page of a list, as kubectl asks."""
+
+_PATCH_TYPES: Mapping[PatchType, str] = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+_TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectList:
+    """All objects of a list, and the version from which a watch goes on."""
+
+    items: list[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table; ``name`` and ``namespace`` only when metadata was asked for."""
+
+    cells: tuple[Any, ...]
+    name: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What ``kubectl get`` would print, computed by the server."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A workload's size: wanted and present replicas."""
+
+    wanted: int
+    present: int
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The server's answer to "may I"."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class KubeClient:
+    """One cluster's API. Safe to share between tasks; close it at the end.
+
+    Every method raises ``ClusterUnreachable`` within the connect timeout (3 s, plus at most
+    1 s for name resolution) when nothing answers, and a ``StatusError`` when the server refuses.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.transport = Transport(access)
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name in our configuration."""
+        return self.transport.access.cluster
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.transport.close()
+
+    async def version(self) -> str:
+        """The server's version, such as ``v1.35.4``."""
+        answer = await self._json(Request("GET", "/version", "version", timeout=5.0))
+        return str(answer.get("gitVersion", ""))
+
+    async def get(
+        self, kind: Kind, namespace: str | None, name: str, *, timeout: float = READ_TIMEOUT
+    ) -> Object:
+        """Read one object.
+
+        Raises:
+            NotFound: There is none.
+        """
+        path = kind.path(namespace, name)
+        act = _act("get", kind, namespace, name)
+        return await self._json(Request("GET", path, act, timeout=timeout))
+
+    async def list(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> ObjectList:
+        """Read all objects, page by page; ``managedFields`` are dropped.
+
+        A page token that expired in between (410) starts the list once again, and the last
+        resort is one unpaged list. ``timeout`` (seconds) holds for each page.
+        """
+        for limit in (PAGE, PAGE, 0):
+            try:
+                return await self._list(kind, namespace, labels, fields, limit, timeout)
+            except Gone:
+                if not limit:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _list(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        labels: Mapping[str, str] | None,
+        fields: Mapping[str, str] | None,
+        limit: int,
+        timeout: float,
+    ) -> ObjectList:
+        path, act = kind.path(namespace), _act("list", kind, namespace)
+        base = _selectors(labels, fields)
+        if limit:
+            base.append(("limit", str(limit)))
+        items: list[Object] = []
+        token = ""
+        while True:
+            query = [*base, ("continue", token)] if token else base
+            page = await self._json(Request("GET", path, act, query, timeout=timeout))
+            for item in page.get("items") or []:
+                item.setdefault("apiVersion", kind.api_version)
+                item.setdefault("kind", kind.kind)
+                item.get("metadata", {}).pop("managedFields", None)
+                items.append(item)
+            meta = page.get("metadata") or {}
+            token = meta.get("continue") or ""
+            if not token:
+                return ObjectList(items, str(meta.get("resourceVersion") or ""))
+
+    async def table(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+        metadata: bool = False,
+        timeout: float = READ_TIMEOUT,
+    ) -> Table:
+        """Read a list as the server's own table: 5,000 pods in a fraction of a JSON list.
+
+        Args:
+            kind: What to list.
+            namespace: None for all namespaces.
+            labels: Label equalities.
+            fields: Field equalities.
+            metadata: Also fill each row's name and namespace.
+            timeout: Seconds.
+        """
+        include = "Metadata" if metadata else "None"
+        query = [*_selectors(labels, fields), ("includeObject", include)]
+        request = Request(
+            "GET",
+            kind.path(namespace),
+            _act("list", kind, namespace),
+            query,
+            headers={"Accept": _TABLE},
+            timeout=timeout,
+        )
+        answer = await self._json(request)
+        columns = tuple(str(c.get("name")) for c in answer.get("columnDefinitions") or [])
+        return Table(columns, tuple(_row(r) for r in answer.get("rows") or []))
+
+    async def create(
+        self, kind: Kind, namespace: str | None, body: Object, *, dry_run: bool = False
+    ) -> Object:
+        """Create an object.
+
+        Raises:
+            Conflict: It exists already.
+        """
+        name = str(body.get("metadata", {}).get("name", ""))
+        return await self._json(
+            Request(
+                "POST",
+                kind.path(namespace),
+                _act("create", kind, namespace, name),
+                _write_query(dry_run),
+                body,
+            )
+        )
+
+    async def patch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        body: Any,
+        *,
+        type: PatchType = "merge",
+        subresource: str | None = None,
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> Object:
+        """Patch an object (never read-modify-write).
+
+        Args:
+            kind: The object's kind.
+            namespace: Its namespace.
+            name: Its name.
+            body: The patch; a list for ``json``, an object otherwise.
+            type: How the server reads it; ``apply`` is server-side apply.
+            subresource: Such as ``scale``.
+            dry_run: Let the server check and answer without doing it.
+            force: Take over fields of other managers (apply only).
+
+        Raises:
+            Conflict: Another manager owns a field (``manager`` names it), or it changed.
+        """
+        query = _write_query(dry_run)
+        if force and type == "apply":
+            query.append(("force", "true"))
+        return await self._json(
+            Request(
+                "PATCH",
+                kind.path(namespace, name, subresource),
+                _act("patch", kind, namespace, name, subresource),
+                query,
+                body,
+                {"Content-Type": _PATCH_TYPES[type]},
+            )
+        )
+
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        name: str,
+        *,
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+        uid: str | None = None,
+        grace_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        """Delete an object; with ``uid`` only that very one.
+
+        Raises:
+            NotFound: There is none.
+            Conflict: The name belongs to an object with another uid by now.
+        """
+        options: Object = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        if dry_run:
+            options["dryRun"] = ["All"]
+        act = _act("delete", kind, namespace, name)
+        return await self._json(Request("DELETE", kind.path(namespace, name), act, body=options))
+
+    async def scale(self, kind: Kind, namespace: str, name: str) -> Scale:
+        """Read a workload's size through its scale subresource."""
+        act = _act("get", kind, namespace, name, "scale")
+        return _scale(await self._json(Request("GET", kind.path(namespace, name, "scale"), act)))
+
+    async def set_scale(
+        self, kind: Kind, namespace: str, name: str, replicas: int, *, dry_run: bool = False
+    ) -> Scale:
+        """Ask for a number of replicas through the scale subresource."""
+        body = {"spec": {"replicas": replicas}}
+        return _scale(
+            await self.patch(kind, namespace, name, body, subresource="scale", dry_run=dry_run)
+        )
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str | None = None,
+        tail: int | None = 200,
+        since_seconds: int | None = None,
+        previous: bool = False,
+        limit_bytes: int = 1_000_000,
+        timeout: float = READ_TIMEOUT,
+    ) -> str:
+        """Read a container's log: the last ``tail`` lines, at most ``limit_bytes``."""
+        query = [("limitBytes", str(limit_bytes))]
+        if container:
+            query.append(("container", container))
+        if tail is not None:
+            query.append(("tailLines", str(tail)))
+        if since_seconds is not None:
+            query.append(("sinceSeconds", str(since_seconds)))
+        if previous:
+            query.append(("previous", "true"))
+        request = Request(
+            "GET",
+            kinds.POD.path(namespace, pod, "log"),
+            _act("logs", kinds.POD, namespace, pod),
+            query,
+            headers={"Accept": "*/*"},
+            timeout=timeout,
+        )
+        return (await self.transport.send(request)).decode("utf-8", "replace")
+
+    async def can_i(
+        self,
+        verb: str,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        name: str = "",
+        subresource: str = "",
+    ) -> Verdict:
+        """Ask the server whether our own account may do something."""
+        group = kind.api_version.rpartition("/")[0]
+        attributes = {
+            "verb": verb,
+            "group": group,
+            "resource": kind.plural,
+            "subresource": subresource,
+            "namespace": namespace or "",
+            "name": name,
+        }
+        body = {
+            "apiVersion": kinds.ACCESS_REVIEW.api_version,
+            "kind": kinds.ACCESS_REVIEW.kind,
+            "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}},
+        }
+        status = (await self.create(kinds.ACCESS_REVIEW, None, body)).get("status") or {}
+        return Verdict(bool(status.get("allowed")), str(status.get("reason") or ""))
+
+    async def _json(self, request: Request) -> Object:
+        answer: Object = to_json(await self.transport.send(request))
+        return answer
+
+
+def _act(
+    verb: str, kind: Kind, namespace: str | None, name: str = "", subresource: str | None = None
+) -> str:
+    """Words for messages: ``patch Deployment parse/server``."""
+    what = kind.kind if name else kind.plural
+    place = "/".join(p for p in (namespace, name) if p)
+    return " ".join(p for p in (verb, subresource, what, place) if p)
+
+
+def _selectors(
+    labels: Mapping[str, str] | None, fields: Mapping[str, str] | None
+) -> list[tuple[str, str]]:
+    query = []
+    if selector := kinds.label_selector(labels):
+        query.append(("labelSelector", selector))
+    if selector := kinds.field_selector(fields):
+        query.append(("fieldSelector", selector))
+    return query
+
+
+def _write_query(dry_run: bool) -> list[tuple[str, str]]:
+    query = [("fieldManager", FIELD_MANAGER)]
+    return [*query, ("dryRun", "All")] if dry_run else query
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    meta = (row.get("object") or {}).get("metadata") or {}
+    return Row(
+        tuple(row.get("cells") or ()),
+        str(meta.get("name") or ""),
+        str(meta.get("namespace") or ""),
+    )
+
+
+def _scale(answer: Mapping[str, Any]) -> Scale:
+    return Scale(
+        int((answer.get("spec") or {}).get("replicas") or 0),
+        int((answer.get("status") or {}).get("replicas") or 0),
+        str((answer.get("metadata") or {}).get("resourceVersion") or ""),
+    )

@@ -1,0 +1,235 @@
+"""One request at a time: timeouts, the only retry layer, and failures as our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from integrations.kubernetes import sdk
+from integrations.kubernetes.errors import (
+    ClusterUnreachable,
+    ServerError,
+    StatusError,
+    TooManyRequests,
+    Unauthorized,
+    from_response,
+)
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import ApiClient
+
+CONNECT_TIMEOUT = 3.0
+"""Seconds to open TCP and TLS; with name resolution at most one more."""
+READ_TIMEOUT = 10.0
+"""Seconds for a whole ordinary request, retries included."""
+RETRIES = 2
+BACKOFF = 0.2
+"""Seconds before the first retry when the server names no time; doubled each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the API, ready to send (and to send again).
+
+    Attributes:
+        act: What is being done, in words, for messages.
+        timeout: Seconds for the whole call.
+        silence: For streams: seconds without a byte after which it counts as broken.
+    """
+
+    method: str
+    path: str
+    act: str
+    query: Sequence[tuple[str, str]] = ()
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = READ_TIMEOUT
+    silence: float | None = None
+
+
+class Transport:
+    """Sends requests to one cluster through the SDK's plain client."""
+
+    def __init__(self, access: sdk.Access) -> None:
+        self.access = access
+        self._client: ApiClient | None = None
+        self._retired: list[ApiClient] = []
+        self._lock = asyncio.Lock()
+
+    @property
+    def address(self) -> str:
+        """The API server's address, empty before the first use."""
+        return str(self._client.configuration.host) if self._client else ""
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in (*self._retired, *filter(None, [self._client])):
+            await client.close()  # type: ignore[no-untyped-call]
+        self._client, self._retired = None, []
+
+    async def client(self) -> ApiClient:
+        """The SDK client, loaded on first use."""
+        async with self._lock:
+            if self._client is None:
+                self._client = sdk.api_client(await sdk.configuration(self.access))
+            return self._client
+
+    async def send(self, request: Request) -> bytes:
+        """Send and read the whole answer.
+
+        GETs are repeated on 429 and 5xx, at most twice and within the deadline; a write only
+        on a 429 with ``Retry-After``, because that one was not executed. A 401 reloads the
+        credentials once (tokens of login plugins and token files expire).
+
+        Raises:
+            ClusterUnreachable: No answer in time.
+            StatusError: The server answered with a failure.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + request.timeout
+        attempt, renewed = 0, False
+        while True:
+            client = await self.client()
+            try:
+                return await self._once(client, request, deadline - loop.time())
+            except Unauthorized:
+                if renewed:
+                    raise
+                renewed = True
+                await self._renew(client)
+            except (TooManyRequests, ServerError) as error:
+                pause = _pause(request, error, attempt)
+                if pause is None or loop.time() + pause >= deadline:
+                    raise
+                attempt += 1
+                await asyncio.sleep(pause)
+
+    async def stream(self, request: Request) -> aiohttp.ClientResponse:
+        """Send and return the open response; the caller closes it.
+
+        Nothing is retried but a 401, once, with fresh credentials.
+
+        Raises:
+            ClusterUnreachable: No answer in time.
+            StatusError: The server answered with a failure.
+        """
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=CONNECT_TIMEOUT + 1,
+            sock_connect=CONNECT_TIMEOUT,
+            sock_read=request.silence,
+        )
+        client = await self.client()
+        try:
+            return await self._open(client, request, timeout)
+        except Unauthorized:
+            await self._renew(client)
+            return await self._open(await self.client(), request, timeout)
+
+    def unreachable(self, request: Request, exc: BaseException) -> ClusterUnreachable:
+        """The error for a broken connection, naming cluster and address."""
+        connecting = isinstance(
+            exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | ConnectionError
+        )
+        write = request.method != "GET"
+        what = "cannot be reached" if connecting else "stopped answering"
+        return ClusterUnreachable(
+            f"Cluster {self.access.cluster} at {self.address} {what} "
+            f"(“{request.act}”): {_why(exc)}.",
+            hint=(
+                "The change may have arrived; look before repeating it."
+                if write and not connecting
+                else "Check that the API server runs and that this host can reach it."
+            ),
+            detail=repr(exc),
+            maybe_done=write and not connecting,
+        )
+
+    async def _open(
+        self, client: ApiClient, request: Request, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        try:
+            response = await self._call(client, request, timeout)
+            if response.status >= 400:
+                async with response:
+                    raise self._failure(request, response, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise self.unreachable(request, exc) from exc
+        return response
+
+    async def _once(self, client: ApiClient, request: Request, left: float) -> bytes:
+        timeout = aiohttp.ClientTimeout(
+            total=max(left, 0.001),
+            connect=CONNECT_TIMEOUT + 1,
+            sock_connect=CONNECT_TIMEOUT,
+        )
+        try:
+            async with await self._call(client, request, timeout) as response:
+                body = await response.read()
+                if response.status >= 400:
+                    raise self._failure(request, response, body)
+                return body
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise self.unreachable(request, exc) from exc
+
+    async def _call(
+        self, client: ApiClient, request: Request, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        method, url, headers, body, _ = await client.param_serialize(
+            request.method,
+            request.path,
+            query_params=list(request.query),
+            header_params={"Accept": "application/json", **request.headers},
+            body=request.body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await client.call_api(method, url, headers, body, _request_timeout=timeout)
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+    def _failure(
+        self, request: Request, response: aiohttp.ClientResponse, body: bytes
+    ) -> StatusError:
+        return from_response(
+            self.access.cluster, request.act, response.status, body, response.headers
+        )
+
+    async def _renew(self, used: ApiClient) -> None:
+        """Load the credentials anew, unless somebody did since ``used`` was handed out."""
+        async with self._lock:
+            if self._client is used:
+                fresh = sdk.api_client(await sdk.configuration(self.access))
+                self._retired.append(used)
+                self._client = fresh
+
+
+def _pause(request: Request, error: TooManyRequests | ServerError, attempt: int) -> float | None:
+    """Seconds until the next attempt, or None when there must be none."""
+    if attempt >= RETRIES:
+        return None
+    if request.method != "GET" and not (
+        isinstance(error, TooManyRequests) and error.retry_after is not None
+    ):
+        return None
+    if error.retry_after is not None:
+        return error.retry_after
+    return float(BACKOFF * 2**attempt) * (0.5 + random.random() / 2)  # noqa: S311 - jitter
+
+
+def _why(exc: BaseException) -> str:
+    if isinstance(exc, TimeoutError):
+        return "no answer in time"
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        return exc.os_error.strerror or str(exc.os_error)
+    return str(exc) or type(exc).__name__
+
+
+def to_json(body: bytes) -> Any:
+    """Parse an answer; an empty one is an empty object."""
+    return json.loads(body) if body else {}
