@@ -153,7 +153,9 @@ def test_pods_meet_the_restricted_standard(objects: list[Object]) -> None:
 def test_no_credential_is_written_out(objects: list[Object], find: Find) -> None:
     data = find(objects, "Secret", "parse-credentials")["data"]
     # Whose value is public (the user name is "root") or occurs by itself proves nothing.
-    secrets = [base64.b64decode(data[key]).decode() for key in SECRET_KEYS - {"mongodb-root-username"}]
+    secrets = [
+        base64.b64decode(data[key]).decode() for key in SECRET_KEYS - {"mongodb-root-username"}
+    ]
     for obj in objects:
         if obj["kind"] != "Secret":
             assert not [s for s in secrets if s in str(obj)], obj["metadata"]["name"]
@@ -250,9 +252,9 @@ def test_keyfile_is_copied_to_where_only_mongod_reads_it(
 
 def test_a_new_server_version_does_not_touch_mongodb(render: Render, find: Find) -> None:
     template = [
-        find(render({"existingSecret": "s", "image": {"tag": tag}}), "StatefulSet", "parse-mongodb")[
-            "spec"
-        ]
+        find(
+            render({"existingSecret": "s", "image": {"tag": tag}}), "StatefulSet", "parse-mongodb"
+        )["spec"]
         for tag in ("8.6.93", "8.6.94")
     ]
     assert template[0] == template[1]
