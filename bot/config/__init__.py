@@ -3,6 +3,7 @@
 Not here: what a command does with it, and anything that needs a network (`onprem check` does).
 """
 
+from bot.config.loading import ConfigFile, load
 from bot.config.models import (
     AliasConfig,
     AppConfig,
@@ -27,6 +28,7 @@ __all__ = [
     "ChannelConfig",
     "ClusterConfig",
     "Config",
+    "ConfigFile",
     "CredentialsConfig",
     "FreezeConfig",
     "HelmConfig",
@@ -34,5 +36,6 @@ __all__ = [
     "RancherConfig",
     "SlackConfig",
     "StateConfig",
+    "load",
     "parse_duration",
 ]

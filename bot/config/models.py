@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -56,7 +56,7 @@ def _anchored(path: Path, info: ValidationInfo) -> Path:
     return Path(base) / path if base else path
 
 
-def _sound(check: Any) -> AfterValidator:
+def _sound(check: Callable[[Any], str | None]) -> AfterValidator:
     def validate(value: str) -> str:
         if problem := check(value):
             raise ValueError(problem)
@@ -65,10 +65,18 @@ def _sound(check: Any) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _matching(pattern: str, sentence: str) -> AfterValidator:
+    return _sound(lambda value: None if re.fullmatch(pattern, value) else sentence)
+
+
 def _actor(value: str) -> str | None:
     if _ACTOR.fullmatch(value):
         return None
     return f"{names.clip(value)} is no actor: write slack:TEAM/USER, os:HOST/NAME or system:NAME"
+
+
+def _unless_empty(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    return lambda value: check(value) if value else None
 
 
 def _chart(value: str) -> str | None:
@@ -94,8 +102,19 @@ Namespace = Annotated[str, _sound(names.check_namespace)]
 ObjectName = Annotated[str, _sound(names.check_object)]
 ValuePath = Annotated[str, _sound(names.check_value_path)]
 Actor = Annotated[str, _sound(_actor)]
-Channel = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+Channel = Annotated[str, _matching(r"[CG][A-Z0-9]{2,}", "give a channel's id, such as C0123456789")]
+Url = Annotated[
+    str, _matching(r"https?://[^\s/?#]+(/[^\s]*)?", "give an address that begins with https://")
+]
+Listen = Annotated[str, _matching(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", "write host:port")]
+UrlPath = Annotated[str, _matching(r"/\S*", "a path begins with a slash")]
+Module = Annotated[
+    str, _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "name a Python module: package.module")
+]
+Slash = Annotated[
+    str,
+    _matching(r"/[a-z0-9_-]{1,31}", "a slash, then at most 31 lower-case letters, digits, _ or -"),
+]
 Least = Literal["run", "confirm", "type"]
 
 
@@ -143,10 +162,8 @@ class SlackConfig(_Model):
     signing_secret: SecretStr | None = None
     signing_secret_file: File | None = None
     api_url: Url = "https://slack.com/api/"
-    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")] = (
-        "127.0.0.1:3000"
-    )
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")] = "/slack/events"
+    listen: Listen = "127.0.0.1:3000"
+    path: UrlPath = "/slack/events"
     ops_channel: Channel | None = None
     channels: dict[Channel, ChannelConfig] = {}
 
@@ -191,7 +208,7 @@ class CredentialsConfig(_Model):
     """A Secret that the bot makes once: `secret` is its name, `value` the chart value for it."""
 
     kind: Literal["parse-server"] = "parse-server"
-    secret: ObjectName | Literal[""] = ""
+    secret: Annotated[str, _sound(_unless_empty(names.check_object))] = ""
     value: ValuePath = "existingSecret"
 
 
@@ -206,7 +223,7 @@ class ProbeConfig(_Model):
     """An HTTP question that tells whether the app works."""
 
     name: str
-    path: Annotated[str, Field(pattern=r"^/\S*$")]
+    path: UrlPath
     status: Annotated[int, Field(ge=100, le=599)] = 200
 
 
@@ -225,7 +242,7 @@ class AppConfig(_Model):
     namespace: Namespace
     chart: Annotated[str, _sound(_chart)]
     clusters: tuple[Name, ...] = ()
-    release: Name | Literal[""] = ""
+    release: Annotated[str, _sound(_unless_empty(names.check_name))] = ""
     repo: Url | None = None
     chart_version: str | None = None
     values: dict[str, Any] = {}
@@ -243,9 +260,7 @@ class AppConfig(_Model):
     @model_validator(mode="before")
     @classmethod
     def _accept_one_cluster(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("cluster"), str):
-            if "clusters" in data:
-                raise ValueError("give cluster or clusters, not both")
+        if isinstance(data, dict) and "cluster" in data and "clusters" not in data:
             data = {k: v for k, v in data.items() if k != "cluster"} | {
                 "clusters": (data["cluster"],)
             }
@@ -263,8 +278,8 @@ class AppConfig(_Model):
 class FreezeConfig(_Model):
     """A time in which nothing may change; `target` empty means everywhere."""
 
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
     reason: str
     target: str = ""
 
@@ -290,7 +305,7 @@ class Config(_Model):
 
     state: StateConfig
     clusters: Annotated[dict[Name, ClusterConfig], Field(min_length=1)]
-    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/onprem"
+    command: Slash = "/onprem"
     slack: SlackConfig | None = None
     default_cluster: str = ""
     apps: dict[Name, AppConfig] = {}
@@ -298,9 +313,7 @@ class Config(_Model):
     admins: tuple[Actor, ...] = ()
     policy: dict[str, Annotated[Least, BeforeValidator(lambda value: _supported(value))]] = {}
     freezes: tuple[FreezeConfig, ...] = ()
-    commands: tuple[
-        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")], ...
-    ] = ()
+    commands: tuple[Module, ...] = ()
     helm: HelmConfig = HelmConfig()
 
     @model_validator(mode="after")

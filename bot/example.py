@@ -1,0 +1,136 @@
+"""What `onprem init` writes: a commented configuration that is valid as it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from bot.errors import Refused
+
+EXAMPLE = """\
+# The configuration of /onprem. Check it with: onprem check
+# Durations are written 90, 90s, 10m, 2h or 1d. Paths are seen from this file's folder.
+# Any setting may come from the environment instead: ONPREM_SLACK__BOT_TOKEN is slack.bot_token.
+
+# command: /onprem            # the slash command's name
+
+state:
+  directory: {state}          # the bot's own database; keep it on a local disk
+  # audit_key: /etc/onprem/audit.key     # the audit log's key (default: keys/ in the directory)
+  # backups: /var/backups/onprem         # nightly copies (default: backups/ in the directory)
+
+# Slack. `onprem manifest` prints the app to create. Without this part only the terminal works.
+# slack:
+#   mode: socket              # socket needs no inbound port; http needs signing_secret and listen
+#   bot_token_file: secrets/bot-token    # begins xoxb-; chmod 600
+#   app_token_file: secrets/app-token    # begins xapp-; for mode socket
+#   signing_secret_file: secrets/signing-secret     # for mode http
+#   listen: 127.0.0.1:3000    # for mode http, behind your TLS proxy
+#   path: /slack/events
+#   api_url: https://slack.com/api/
+#   ops_channel: C0123456789  # hears of every change
+#   channels:
+#     C0123456789:
+#       cluster: main         # what commands mean here when they name no cluster
+#       commands: [status, deploy, rollback]    # only these; leave out for all
+
+clusters:
+  main:                       # without kubeconfig: as kubectl on this host reaches its cluster
+    velero_namespace: velero
+  #   kubeconfig: /etc/onprem/kubeconfig
+  #   context: main
+  #   in_cluster: true        # instead of a kubeconfig, when the bot runs in the cluster
+  #   prometheus: http://prometheus.monitoring:9090
+  #   alertmanager: http://alertmanager.monitoring:9093
+  #   rancher:
+  #     url: https://rancher.example.com
+  #     token_file: secrets/rancher-token
+
+# default_cluster: main       # needed with more than one cluster
+
+apps:
+  parse:
+    description: Parse Server with its MongoDB replica set
+    namespace: parse
+    chart: builtin:parse-server     # or a path, oci://…, or a name together with repo:
+    # cluster: main
+    # clusters: [main, spare]
+    # release: parse          # the Helm release (default: the app's name)
+    # repo: https://charts.example.com
+    # chart_version: 1.2.3
+    # values:
+    #   ingress:
+    #     host: parse.example.com
+    # values_files: [values/parse.yaml]
+    # version_value: image.tag      # what `deploy parse --version` sets
+    # secret_values: [externalDatabase.uri]     # never shown, refused by --set
+    credentials:              # AppID, master key and Mongo passwords, made once, never shown
+      kind: parse-server
+      # secret: parse-credentials
+      # value: existingSecret
+    aliases:
+      mongodb:                # so that `scale mongodb 2` finds it
+        workload: statefulset/parse-mongodb
+        replicas_value: mongodb.replicaCount
+        # autoscaling_value: autoscaling
+        members: mongodb      # change the replica set's members too
+    # rollback_on_failure: true
+    # timeout: 10m
+    # backup:
+    #   name: parseserver-backup
+    #   selector: app.kubernetes.io/instance=parse
+    # probes:
+    #   - name: health
+    #     path: /parse/health
+    #     status: 200
+
+# Who is who: a person's actors, in Slack and on hosts. Nobody approves his own change.
+persons:
+  {person}: [{actor}]
+  # bob: [slack:T0123456789/U0123456789, os:bastion/bob]
+
+# Who is admin from the start; everybody else gets a role from them: role grant
+admins:
+  - {actor}
+
+# What a change asks before it runs: run, confirm or type (the name). It only ever asks for more.
+# policy:
+#   deploy: confirm
+
+# freezes:
+#   - start: 2026-12-23T12:00:00Z
+#     end: 2027-01-02T06:00:00Z
+#     reason: holidays
+#     target: main            # cluster, cluster/namespace or cluster/namespace/app; empty: all
+
+# commands: [ourcompany.onprem_commands]    # your own commands: Python modules
+
+# helm:
+#   executable: /usr/local/bin/helm     # default: PATH, then the bundled one
+#   timeout: 5m
+"""
+
+
+def text(*, state: str, host: str, user: str) -> str:
+    """The example for this host: where the state lies, and who its first admin is."""
+    quoted = {"state": state, "person": user, "actor": f"os:{host}/{user}"}
+    return EXAMPLE.format(**{key: json.dumps(value) for key, value in quoted.items()})
+
+
+def write(path: Path, content: str) -> None:
+    """Writes a new configuration, readable by owner and group only.
+
+    Raises:
+        Refused: If the file is there already, or its folder cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    except FileExistsError:
+        raise Refused(
+            f"{path} is not written", why="it is there already", hint="Choose another path"
+        ) from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be written", why=error.strerror or str(error)) from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
