@@ -1,0 +1,1 @@
+"""What fields the served kinds have: facts from the published OpenAPI documents."""
