@@ -69,6 +69,11 @@ def release(db: Database, request_id: str) -> int:
     return changed(db, "DELETE FROM operation_locks WHERE request_id = ?", [request_id])
 
 
+def release_all(db: Database) -> int:
+    """Gives back every lock, when nothing can be running any more."""
+    return changed(db, "DELETE FROM operation_locks")
+
+
 def held(db: Database, *, request_id: str | None = None) -> list[OperationLock]:
     """All operation locks, or those of one request, oldest first."""
     where, params = ("WHERE request_id = ?", [request_id]) if request_id is not None else ("", [])

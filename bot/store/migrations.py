@@ -141,8 +141,7 @@ MESSAGES = (
         finished_at INTEGER) STRICT""",
     """CREATE INDEX outbox_open ON outbox (state, priority, turn_at)
         WHERE state IN ('queued', 'sending')""",
-    """CREATE INDEX outbox_message ON outbox (message_key)
-        WHERE state IN ('queued', 'sending')""",
+    "CREATE INDEX outbox_message ON outbox (message_key)",
     "CREATE INDEX outbox_created ON outbox (created_at)",
     """CREATE TABLE messages (
         message_key TEXT PRIMARY KEY, team TEXT NOT NULL, channel TEXT NOT NULL, ts TEXT NOT NULL,

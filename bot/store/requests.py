@@ -180,6 +180,27 @@ def count_states(db: Database) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
+def abandon(db: Database, now: int, why: str) -> list[str]:
+    """Leaves everything that was under way to a person (`stuck`), and what was never acknowledged.
+
+    Returns:
+        The ids of the requests that are stuck now.
+    """
+    marks = ", ".join(f"'{state}'" for state in sorted(PENDING))
+    rows = every(db, f"SELECT id FROM requests WHERE state IN ({marks}) ORDER BY id")  # noqa: S608
+    changed(
+        db,
+        f"UPDATE requests SET state = 'stuck', outcome = ? WHERE state IN ({marks})",  # noqa: S608
+        [dump({"why": why})],
+    )
+    changed(
+        db,
+        "UPDATE requests SET state = 'lost', finished_at = ? WHERE state = 'received'",
+        [now],
+    )
+    return [row["id"] for row in rows]
+
+
 def prune(db: Database, before: int) -> int:
     """Deletes requests that ended, and were made before that moment, with their steps."""
     marks = ", ".join(f"'{state}'" for state in sorted(ENDED))

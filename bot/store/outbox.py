@@ -1,0 +1,267 @@
+"""The outbox: every message that matters is a row before it is sent.
+
+Edits may be repeated, so of one message only the newest queued edit counts. A post may not, so at
+most one per channel is on its way: a `kill -9` doubles at most that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from bot.store import messages
+from bot.store.rows import changed, dump, every, first, load
+
+KINDS = ("post", "update", "ephemeral", "respond", "file")
+# Back to the queue, except an edit that a newer one has made pointless, or would even be undone by.
+BACK = """CASE WHEN kind = 'update' AND EXISTS (SELECT 1 FROM outbox n WHERE n.id > outbox.id
+    AND n.message_key = outbox.message_key AND n.kind = 'update' AND n.state <> 'failed')
+    THEN 'superseded' ELSE 'queued' END"""
+INTERACTIVE, NORMAL, BULK = 0, 1, 2  # priorities, the smaller first
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be sent.
+
+    Attributes:
+        kind: post, update, ephemeral, respond (by response_url) or file.
+        payload: What the sender needs; JSON.
+        message_key: Our name for the message that is posted or edited; empty when it never is.
+        thread_key: `message_key` of the thread's root, which is sent first.
+        final: The last state of a message; no live edit may follow or replace it.
+        priority: INTERACTIVE, NORMAL or BULK.
+    """
+
+    kind: str
+    team: str
+    channel: str
+    payload: Mapping[str, Any]
+    message_key: str = ""
+    thread_key: str = ""
+    final: bool = False
+    priority: int = NORMAL
+    request_id: str = ""
+    cluster: str = ""
+    actor: str = ""
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the outbox; `state` is queued, sending, sent, failed or superseded."""
+
+    id: int
+    created_at: int
+    turn_at: int
+    kind: str
+    team: str
+    channel: str
+    payload: Mapping[str, Any] = field(repr=False)
+    message_key: str
+    thread_key: str
+    final: bool
+    priority: int
+    request_id: str
+    cluster: str
+    actor: str
+    person: str
+    state: str
+    attempts: int
+    not_before: int
+    error: str
+    finished_at: int | None
+
+
+def enqueue(db: Database, draft: Draft, now: int) -> int | None:
+    """Queues a message and returns its id.
+
+    An edit supersedes the queued edits of the same message and takes their turn, so that a lively
+    message is never pushed back. A live edit of a message whose final state is queued, on its way
+    or sent is dropped: None.
+    """
+    turn = now
+    if draft.kind == "update" and draft.message_key:
+        if not draft.final and _has_final(db, draft.message_key):
+            return None
+        turn = _supersede(db, draft.message_key, now)
+    cursor = db.execute(
+        """INSERT INTO outbox (created_at, turn_at, team, channel, thread_key, message_key,
+            priority, kind, final, payload, request_id, cluster, actor, person,
+            state, attempts, not_before, error)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, 0, '')""",
+        [
+            *(now, turn, draft.team, draft.channel, draft.thread_key, draft.message_key),
+            *(draft.priority, draft.kind, int(draft.final), dump(draft.payload)),
+            *(draft.request_id, draft.cluster, draft.actor, draft.person),
+        ],
+    )
+    return cursor.lastrowid
+
+
+def _has_final(db: Database, message_key: str) -> bool:
+    return (
+        first(
+            db,
+            """SELECT 1 FROM outbox WHERE message_key = ? AND kind = 'update' AND final = 1
+            AND state IN ('queued', 'sending', 'sent') LIMIT 1""",
+            [message_key],
+        )
+        is not None
+    )
+
+
+def _supersede(db: Database, message_key: str, now: int) -> int:
+    queued = "message_key = ? AND kind = 'update' AND state = 'queued'"
+    old = first(db, f"SELECT min(turn_at) AS turn FROM outbox WHERE {queued}", [message_key])  # noqa: S608
+    changed(
+        db,
+        f"UPDATE outbox SET state = 'superseded', finished_at = ? WHERE {queued}",  # noqa: S608
+        [now, message_key],
+    )
+    return old["turn"] if old and old["turn"] is not None else now
+
+
+def claim_next(
+    db: Database,
+    now: int,
+    *,
+    kinds: Collection[str] = KINDS,
+    skip_channels: Collection[tuple[str, str]] = (),
+    skip_messages: Collection[str] = (),
+    only_final: bool = False,
+) -> Entry | None:
+    """Takes the next message to send and marks it `sending`; None when nothing may go now.
+
+    Order: priority, final edits before live ones, then turn. Held back are messages whose time has
+    not come, whose thread root or own post is not sent yet, a second post of a channel or a second
+    edit of a message that is on its way, and what the caller skips (paused channels, messages
+    edited a moment ago). With `only_final` live edits wait, for when the budget of edits is spent.
+    """
+    paused = {f"{team}/{channel}" for team, channel in skip_channels}
+    row = first(
+        db,
+        """SELECT * FROM outbox o WHERE state = 'queued' AND not_before <= :now
+        AND kind IN (SELECT value FROM json_each(:kinds))
+        AND team || '/' || channel NOT IN (SELECT value FROM json_each(:paused))
+        AND (message_key = '' OR message_key NOT IN (SELECT value FROM json_each(:skipped)))
+        AND (NOT :only_final OR kind <> 'update' OR final = 1)
+        AND NOT EXISTS (SELECT 1 FROM outbox s WHERE s.state = 'sending' AND (
+            (o.kind <> 'update' AND s.kind <> 'update'
+                AND s.team = o.team AND s.channel = o.channel)
+            OR (o.message_key <> '' AND s.message_key = o.message_key)))
+        AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.state IN ('queued', 'sending')
+            AND p.id < o.id AND p.kind IN ('post', 'file') AND p.message_key <> ''
+            AND p.message_key IN (o.thread_key, o.message_key))
+        ORDER BY priority, final DESC, turn_at, id LIMIT 1""",
+        {
+            "now": now,
+            "kinds": dump(sorted(kinds)),
+            "paused": dump(sorted(paused)),
+            "skipped": dump(sorted(skip_messages)),
+            "only_final": int(only_final),
+        },
+    )
+    if row is None:
+        return None
+    changed(
+        db,
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?",
+        [row["id"]],
+    )
+    return _made({**row, "state": "sending", "attempts": row["attempts"] + 1})
+
+
+def sent(db: Database, entry_id: int, now: int, ts: str = "") -> None:
+    """Marks a message as sent; with a `ts`, a named post can be edited and threaded from now on."""
+    _end(db, entry_id, "sent", now, "")
+    entry = get(db, entry_id)
+    if entry and ts and entry.message_key and entry.kind in ("post", "file"):
+        messages.put(db, messages.Handle(entry.message_key, entry.team, entry.channel, ts, now))
+
+
+def retry(db: Database, entry_id: int, not_before: int, error: str) -> None:
+    """Puts a message back, not to be tried before that moment.
+
+    An edit that a newer one has meanwhile made pointless is not put back.
+    """
+    changed(
+        db,
+        f"""UPDATE outbox SET not_before = :at, error = :error, state = {BACK}
+        WHERE id = :id AND state = 'sending'""",  # noqa: S608
+        {"at": not_before, "error": error, "id": entry_id},
+    )
+
+
+def fail(db: Database, entry_id: int, now: int, error: str) -> None:
+    """Gives a message up."""
+    _end(db, entry_id, "failed", now, error)
+
+
+def _end(db: Database, entry_id: int, state: str, now: int, error: str) -> None:
+    changed(
+        db,
+        """UPDATE outbox SET state = ?, finished_at = ?, error = ?
+        WHERE id = ? AND state = 'sending'""",
+        [state, now, error, entry_id],
+    )
+
+
+def recover(db: Database) -> int:
+    """At a start: what a kill left `sending` is queued again; returns how many rows that were."""
+    return changed(db, f"UPDATE outbox SET state = {BACK} WHERE state = 'sending'")  # noqa: S608
+
+
+def abandon(db: Database, now: int, why: str) -> int:
+    """Gives up everything unsent, when it tells of a world that is gone; returns how many."""
+    return changed(
+        db,
+        """UPDATE outbox SET state = 'failed', error = ?, finished_at = ?
+        WHERE state IN ('queued', 'sending')""",
+        [why, now],
+    )
+
+
+def get(db: Database, entry_id: int) -> Entry | None:
+    """The row, or None."""
+    row = first(db, "SELECT * FROM outbox WHERE id = ?", [entry_id])
+    return _made(row) if row else None
+
+
+def listed(db: Database, *, states: Collection[str], limit: int = 100) -> list[Entry]:
+    """Rows in some states, oldest first."""
+    rows = every(
+        db,
+        """SELECT * FROM outbox WHERE state IN (SELECT value FROM json_each(?))
+        ORDER BY id LIMIT ?""",
+        [dump(sorted(states)), limit],
+    )
+    return [_made(row) for row in rows]
+
+
+def due_at(db: Database) -> int | None:
+    """When the next queued message may go, for the sender's sleep; None when none is queued."""
+    row = first(db, "SELECT min(not_before) AS at FROM outbox WHERE state = 'queued'")
+    return row["at"] if row else None
+
+
+def age(db: Database, now: int) -> int:
+    """Microseconds that the oldest unsent message has waited; 0 when there is none."""
+    row = first(db, "SELECT min(created_at) AS at FROM outbox WHERE state IN ('queued', 'sending')")
+    return max(now - row["at"], 0) if row and row["at"] is not None else 0
+
+
+def prune(db: Database, before: int) -> int:
+    """Deletes finished rows that were made before that moment."""
+    return changed(
+        db,
+        "DELETE FROM outbox WHERE created_at < ? AND state IN ('sent', 'failed', 'superseded')",
+        [before],
+    )
+
+
+def _made(row: dict[str, Any]) -> Entry:
+    return Entry(**{**row, "payload": load(row["payload"]), "final": bool(row["final"])})
