@@ -96,6 +96,19 @@ class Using:
         """Choose from a menu or picker: `click` with a value."""
         return await self.click(who, message, action, value=value, **kwargs)
 
+    def react(self, who: Who, where: Where, ts: str, name: str) -> Message:
+        """Add a reaction to a message, or take one's own away."""
+        user, channel = self._place(who, where)
+        message = self._message(user, ts, channel)
+        if message.ephemeral_to:
+            raise Refused("nobody can react to a message that only one person sees")
+        users = message.reactions.setdefault(name, [])
+        (users.remove if user.id in users else users.append)(user.id)
+        if not users:
+            del message.reactions[name]
+        self.workspace.touch(message)
+        return message
+
     async def _click_view(self, user: User, view: View, action: str, value: Any) -> Delivery:
         if view.user != user.id:
             raise Refused("this view is on somebody else's screen")

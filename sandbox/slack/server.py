@@ -38,6 +38,7 @@ class SlackServer(Acting):
         self.responses = Responses(self.core)
         self.complete = complete
         self._runner: web.AppRunner | None = None
+        self._api: Api | None = None
 
     @property
     def url(self) -> str:
@@ -84,7 +85,8 @@ class SlackServer(Acting):
         application.add_routes(WebApi(self.core).routes())
         application.add_routes(self.responses.routes())
         application.router.add_get("/link/", self._link)
-        Api(self).install(application)
+        self._api = Api(self)
+        self._api.install(application)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -96,6 +98,18 @@ class SlackServer(Acting):
         if self.faults.away:
             return cut(request)
         return await self.core.hub.handle(request)
+
+    def describe(self) -> dict[str, str]:
+        """Addresses and tokens, so that any program can use this Slack."""
+        return {
+            "page": f"{self.url}/",
+            "api": self.api_url,
+            "sandbox": f"{self.url}/sandbox/",
+            "bot_token": self.bot_token,
+            "app_token": self.app_token,
+            "signing_secret": self.signing_secret,
+            "team_id": self.workspace.team_id,
+        }
 
     async def wait_for_sockets(self, count: int = 1, timeout: float = 10.0) -> None:
         """Wait until the app has at least this many sockets open."""
@@ -112,6 +126,8 @@ class SlackServer(Acting):
     async def close(self) -> None:
         """Stop listening, close sockets, end background work."""
         await self.core.close()
+        if self._api:
+            await self._api.close()
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
