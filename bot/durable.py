@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,7 +64,7 @@ class Durable:
     def __init__(self, path: Path, body: Body) -> None:
         self._path = path
         self._body = body
-        self._workflow: Callable[[str], Awaitable[Any]] | None = None
+        self._workflow: Callable[[str], Coroutine[Any, Any, Any]] | None = None
 
     def launch(self) -> None:
         """Opens the file and continues what was cut. Call it inside the running event loop.

@@ -114,3 +114,15 @@ def closed(title: str, by: Asker | None, note: Note, *extra: Element) -> Documen
     """A question that needs no answer any more; the buttons are gone."""
     who = Text.of("Decided by ", Person(by.actor, by.name), ".") if by else None
     return Document.of(Title(title), *extra, who, note)
+
+
+def dry_run(plan: Plan) -> Document:
+    """What would happen, with nothing asked and nothing done."""
+    return Document.of(
+        Title(plan.summary), *preview(plan), Note.of("Dry run: nothing was changed.")
+    )
+
+
+def said(text: str) -> Document:
+    """One plain sentence."""
+    return Document.of(Title(text))

@@ -99,7 +99,6 @@ class Operation:
         self._show(name, "running")
         self._interruptible = interruptible
         result = await self._journal.once(name, lambda: self._attempt(name, do, done))
-        self._may_have_begun = False
         self._interruptible = False
         self._observer.boundary(self._id, name, "after")
         if "error" in result:
@@ -127,6 +126,7 @@ class Operation:
     async def _attempt(self, name: str, do: Look, done: Look) -> dict[str, Any]:
         try:
             if self._may_have_begun:
+                self._may_have_begun = False
                 seen = await done()
                 if seen is not None:
                     return {"value": seen, "seen": True}

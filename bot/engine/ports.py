@@ -10,9 +10,9 @@ from bot.context import Asker
 from bot.render.document import Document
 
 if TYPE_CHECKING:
-    from bot.grammar import Parsed
     from sqlite_utils import Database
 
+    from bot.grammar import Parsed
     from bot.store.requests import Request
 
 
@@ -123,7 +123,7 @@ class Replier(Protocol):
         """Is called after that transaction is durable; must not block."""
 
     def finished(self, request: Request, data: Any, exit_code: int) -> None:
-        """Is called when the request has ended, or waits for a decision."""
+        """Is called once, when the request has ended."""
 
     @property
     def pace(self) -> float:

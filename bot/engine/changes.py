@@ -1,0 +1,314 @@
+"""The life of a change after its acknowledgement: plan, policy, lock, run, outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bot import approvals
+from bot.context import Asker, Plan, Weight
+from bot.durable import Durable
+from bot.engine import buttons, messages
+from bot.engine.parts import Parts, asker_of, plan_json
+from bot.engine.ports import Answer, Notice
+from bot.engine.running import Running, ended_json
+from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
+from bot.locks import LockPath
+from bot.render.document import Actions, Button, Document, Note, Table
+from bot.spec import Command
+from bot.store import locks, requests, sticky_locks
+from bot.store.audit import AuditEvent, Kind
+from bot.store.requests import Request, State
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+PLAN_SECONDS = 30.0
+QUESTION_SECONDS = 900
+
+Decoded = tuple[Command[Any, Any], Any]
+
+
+class Changes:
+    """Takes acknowledged requests to their end.
+
+    Args:
+        parts: The engine's collaborators.
+        running: Runs what was launched.
+        durable: Starts and continues operations.
+    """
+
+    def __init__(self, parts: Parts, running: Running, durable: Durable) -> None:
+        self._parts, self._running, self._durable = parts, running, durable
+
+    async def begin(self, request: Request, decoded: Decoded) -> Answer | None:
+        """Plans an acknowledged request and launches it, asks for a decision, or refuses it.
+
+        Returns:
+            What only the asker sees, when it ends here.
+        """
+        command, params = decoded
+        now = {State.ACKED, State.PLANNING}
+        moved = await self._parts.store.write(
+            lambda db: requests.transition(db, request.id, State.PLANNING, expect=now)
+        )
+        if not moved:
+            return None
+        try:
+            plan = await self._plan(request, command, params, asker_of(request))
+        except Exception as error:
+            return await self._refuse(request, self._parts.translate(error))
+        if plan.nothing:
+            return await self._nothing(request, plan)
+        weight = approvals.required(self._parts.config().policy, command.name, plan)
+        given = approvals.Given(**request.origin.get("given", {}))
+        if not approvals.granted(weight, given, approvals.to_type(plan, request.app)):
+            await self._ask(request, plan, weight)
+            return None
+        return await self._launch(request, command, params, plan, confirmed_by=request.actor)
+
+    async def decide(
+        self, request: Request, decoded: Decoded, by: Asker, typed: str
+    ) -> Answer | None:
+        """Goes on with a waiting request after a click: plans again, refuses if it moved."""
+        command, params = decoded
+        try:
+            plan = await self._plan(request, command, params, by)
+        except Exception as error:
+            return await self._refuse(request, self._parts.translate(error), by)
+        weight = approvals.required(self._parts.config().policy, command.name, plan)
+        name = approvals.to_type(plan, request.app)
+        if not approvals.granted(weight, approvals.Given(yes=True, name=typed), name):
+            await self._ask(request, plan, weight)
+            return Answer(messages.failure(Refused("That is not the name", hint=f"Type {name}")))
+        if plan.fingerprint(command.name, request.params) != request.fingerprint:
+            return await self._refuse(
+                request,
+                Drifted(
+                    "Not run",
+                    why="what would happen has changed since it was shown",
+                    hint="Look at what it would do now, and ask again",
+                ),
+                by,
+                *_difference(request.plan or {}, plan),
+            )
+        return await self._launch(request, command, params, plan, confirmed_by=by.actor)
+
+    async def dismiss(self, request: Request, by: Asker | None, state: State) -> None:
+        """Closes a question: nobody wanted it, or nobody answered in time."""
+        title = "Left alone" if by else "Expired without an answer"
+        summary = str((request.plan or {}).get("summary", request.text))
+        document = messages.closed(f"{title}: {summary}", by, self._note(request))
+        await self._end(request, state, document, by=by, expect={State.WAITING, State.PLANNING})
+
+    async def _plan(
+        self, request: Request, command: Command[Any, Any], params: Any, asker: Asker
+    ) -> Plan:
+        assert command.plan is not None  # noqa: S101 - `command` refuses changes without a plan
+        ctx = self._parts.ctx(command, params, asker, request.origin, request.id)
+        try:
+            async with asyncio.timeout(PLAN_SECONDS):
+                return await command.plan(ctx, params)
+        except TimeoutError as error:
+            raise Refused(
+                "The plan could not be made",
+                why=f"{ctx.target.cluster} did not answer within {PLAN_SECONDS:.0f} s",
+                hint="Nothing was changed; try again when the cluster answers",
+            ) from error
+
+    async def _ask(self, request: Request, plan: Plan, weight: Weight) -> None:
+        parts, now = self._parts, self._parts.clock()
+        typed = approvals.to_type(plan, request.app)
+        expires = now + QUESTION_SECONDS * 1_000_000
+        shown = replace(plan, typed=typed)
+        document = messages.waiting(shown, weight, self._note(request), expires)
+        notice = Notice(request.id, document)
+
+        def work(db: Database) -> Notice:
+            kept = buttons.fill(db, notice.document, request, now, expires)
+            requests.transition(
+                db,
+                request.id,
+                State.WAITING,
+                expect={State.PLANNING},
+                plan=plan_json(shown),
+                fingerprint=plan.fingerprint(request.command, request.params),
+            )
+            ready = replace(notice, document=kept)
+            parts.publish(db, request, ready)
+            return ready
+
+        parts.replier(request).deliver(request, await parts.store.write(work))
+
+    async def _launch(
+        self,
+        request: Request,
+        command: Command[Any, Any],
+        params: Any,
+        plan: Plan,
+        *,
+        confirmed_by: str,
+    ) -> Answer | None:
+        parts, now = self._parts, self._parts.clock()
+        refusal: OnpremError | None = self._frozen(request)
+        if refusal is None:
+            refusal = await parts.store.write(
+                lambda db: self._take(db, request, command, plan, confirmed_by, now)
+            )
+        if refusal is not None:
+            return await self._refuse(request, refusal)
+        self._running.fresh(request.id)
+        await self._durable.start(request.id)
+        return None
+
+    def _frozen(self, request: Request) -> Busy | None:
+        at = self._parts.clock() / 1_000_000
+        for freeze in self._parts.config().freezes:
+            place = "/".join(p for p in (request.cluster, request.namespace, request.app) if p)
+            inside = f"{place}/".startswith(f"{freeze.target}/") if freeze.target else True
+            if inside and freeze.start.timestamp() <= at < freeze.end.timestamp():
+                what, until = freeze.target or "Everything", f"{freeze.end:%Y-%m-%d %H:%M %Z}"
+                return Busy(
+                    f"{what} is frozen until {until}",
+                    why=freeze.reason,
+                    hint="Wait, or have an administrator change the freeze in the configuration",
+                )
+        return None
+
+    def _take(
+        self,
+        db: Database,
+        request: Request,
+        command: Command[Any, Any],
+        plan: Plan,
+        confirmed_by: str,
+        now: int,
+    ) -> OnpremError | None:
+        """Locks the target and marks the request as running, in one transaction."""
+        parts = self._parts
+        if command.locks:
+            path = LockPath.of(request.cluster, request.namespace, request.app).text
+            sticky = sticky_locks.blocking(db, path, now)
+            if sticky and sticky.person != request.person:
+                return Busy(
+                    f"{sticky.path} is locked by {sticky.person}",
+                    why=sticky.reason,
+                    hint=f"Ask them, or an administrator can `unlock {sticky.path}`",
+                )
+            lock = locks.OperationLock(
+                path,
+                request.id,
+                request.cluster,
+                request.actor,
+                request.person,
+                plan.summary,
+                now,
+            )
+            if held := locks.acquire(db, lock):
+                return Busy(
+                    f"{held.path} is busy",
+                    why=f"{held.person} has been at it for {(now - held.since) / 1e6:.0f} s: "
+                    f"{held.what} (job {held.request_id})",
+                    hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
+                )
+        moved = requests.transition(
+            db,
+            request.id,
+            State.RUNNING,
+            expect={State.PLANNING},
+            started_at=now,
+            confirmed_by=confirmed_by,
+            plan=plan_json(plan),
+            fingerprint=plan.fingerprint(request.command, request.params),
+        )
+        if not moved:
+            locks.release(db, request.id)
+            return Refused("It is no longer waiting", hint="See `jobs` for what became of it")
+        body = {"confirmed_by": confirmed_by, **plan_json(plan)}
+        parts.note(db, _event(Kind.PLAN, request, asker_of(request), body))
+        return None
+
+    async def _nothing(self, request: Request, plan: Plan) -> Answer:
+        document = Document.of(
+            *messages.closed(plan.summary, None, self._note(request)).elements,
+            *messages.preview(plan),
+        )
+        await self._end(request, State.DONE, document, expect={State.PLANNING}, quiet=True)
+        return Answer(document, {"summary": plan.summary, "changed": False})
+
+    async def _refuse(
+        self, request: Request, error: OnpremError, by: Asker | None = None, *extra: Any
+    ) -> Answer | None:
+        """Ends a request that did not act; public only if people have already seen it."""
+        shown = request.state is State.WAITING
+        document = Document.of(*messages.failure(error, request.id).elements, *extra)
+        if shown:
+            again = Actions((Button("Ask again", "run", command=request.text),))
+            document = Document.of(*document.elements, again, self._note(request))
+        state = State.REFUSED
+        await self._end(
+            request, state, document, by=by, error=error, expect={State.PLANNING}, quiet=not shown
+        )
+        return None if shown else Answer(document, None, error.exit_code)
+
+    async def _end(
+        self,
+        request: Request,
+        state: State,
+        document: Document,
+        *,
+        expect: set[State],
+        by: Asker | None = None,
+        error: OnpremError | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """Writes the outcome of a request that never ran."""
+        parts, now = self._parts, self._parts.clock()
+        code = error.exit_code if error else 0
+        outcome = ended_json(state, document, None, code)
+        who = by or asker_of(request)
+        reason = {"state": str(state), "why": str(error)} if error else {"state": str(state)}
+
+        def work(db: Database) -> Notice | None:
+            ended = requests.transition(
+                db, request.id, state, expect=expect, finished_at=now, outcome=outcome
+            )
+            if not ended:
+                return None
+            kind = Kind.DENIED if isinstance(error, Denied) else Kind.OUTCOME
+            parts.note(db, _event(kind, request, who, reason))
+            kept = buttons.fill(db, document, request, now, now + 86_400_000_000)
+            notice = Notice(request.id, kept, final=True)
+            if not quiet:
+                parts.publish(db, request, notice)
+            return notice
+
+        notice = await parts.store.write(work)
+        if notice is not None:
+            if not quiet:
+                parts.replier(request).deliver(request, notice)
+            parts.replier(request).finished(request, None, code)
+
+    def _note(self, request: Request) -> Note:
+        return messages.asked(asker_of(request), request.text, request.id, request.created_at)
+
+
+def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) -> AuditEvent:
+    target = "/".join(p for p in (request.namespace, request.app) if p)
+    return AuditEvent(
+        kind, who.actor, who.person, request.command, request.cluster, target, request.id, body
+    )
+
+
+def _difference(before: Mapping[str, Any], plan: Plan) -> tuple[Table, ...]:
+    """What was shown beside what would happen now."""
+    shown = {what: f"{old} → {new}" for what, old, new in before.get("changes", ())}
+    now = {c.what: f"{c.before} → {c.after}" for c in plan.changes}
+    rows = tuple(
+        (what, shown.get(what, "–"), now.get(what, "–"))
+        for what in {**shown, **now}
+        if shown.get(what) != now.get(what)
+    )
+    return (Table(("what", "as shown", "as it is now"), rows),) if rows else ()

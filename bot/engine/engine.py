@@ -1,0 +1,222 @@
+"""The engine's face: what Slack, the terminal and the composition root call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from bot.context import Asker
+from bot.durable import Durable
+from bot.engine import messages
+from bot.engine.admission import Admissions
+from bot.engine.changes import Changes
+from bot.engine.parts import Parts, asker_of
+from bot.engine.ports import Admission, Answer, Incoming, Notice, Press
+from bot.engine.running import Running, answer
+from bot.errors import OnpremError, Refused
+from bot.store import requests
+from bot.store.requests import Request, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """Takes commands and presses, and sees every change through to its outcome.
+
+    A surface calls `admit` (or `press`), acknowledges, and only when its acknowledgement has
+    really been written calls `proceed`; if it came too late or was not written, `lost`.
+
+    Args:
+        parts: Collaborators.
+        workflows: The file of durable operations.
+    """
+
+    def __init__(self, parts: Parts, workflows: Path) -> None:
+        self._parts = parts
+        self._running = Running(parts)
+        self._durable = Durable(workflows, self._running.body)
+        self._changes = Changes(parts, self._running, self._durable)
+        self._admissions = Admissions(parts)
+
+    async def start(self) -> None:
+        """Continues what an earlier process left: every open request goes on or is told lost."""
+        self._durable.launch()
+        open_states = {State.RECEIVED, State.ACKED, State.PLANNING, State.RUNNING}
+        left = await self._parts.store.read(
+            lambda db: requests.find(db, states=open_states, limit=100_000)
+        )
+        for request in left:
+            if request.state is State.RUNNING:
+                await self._durable.start(request.id)
+            elif request.state is State.RECEIVED:
+                await self._tell_lost(request)
+            else:
+                self._parts.tasks.spawn(self._again(request), f"begin {request.id}")
+
+    async def admit(self, incoming: Incoming) -> Admission:
+        """Parses, authorizes and commits the intent; no network."""
+        return await self._admissions.admit(incoming)
+
+    async def press(self, press: Press) -> Admission:
+        """The same for a button: the token is used up, or it says why not."""
+        return await self._admissions.press(press)
+
+    async def proceed(self, admission: Admission, asker: Asker | None = None) -> Answer | None:
+        """Goes on after the acknowledgement was written.
+
+        Args:
+            admission: What `admit` or `press` returned, without a reply.
+            asker: The asker in full, when `admit` was told that they were not yet known.
+
+        Returns:
+            What only the asker sees, or None when a replier tells it.
+        """
+        who = asker or admission.asker
+        try:
+            if not admission.known and admission.parsed is not None:
+                denied = await self._admissions.check(
+                    who, admission.parsed, admission.origin, admission.request
+                )
+                if denied is not None:
+                    return denied
+            if "press" in admission.press:
+                admission = await self._admissions.settle(admission.press["press"], who)
+                if admission.reply is not None:
+                    return Answer(admission.reply, None, admission.exit_code)
+            if admission.press:
+                return await self._decide(admission, who)
+            if admission.request is not None and admission.parsed is not None:
+                return await self._change(admission.request, admission.parsed)
+            return await self._read(admission, who)
+        except Exception as error:
+            problem = self._parts.translate(error)
+            return Answer(messages.failure(problem), None, problem.exit_code)
+
+    async def lost(self, admission: Admission) -> None:
+        """Ends a request whose acknowledgement failed: it never runs, and the asker is told."""
+        if admission.request is not None:
+            await self._tell_lost(admission.request)
+
+    async def cancel(self, request_id: str, by: Asker) -> str:
+        """Asks an open request to stop; returns what will happen, in words.
+
+        Raises:
+            Refused: If it is unknown or has ended.
+        """
+        now = self._parts.clock()
+
+        def work(db: Database) -> Request | None:
+            found = requests.get(db, request_id)
+            if found is not None:
+                requests.ask_cancel(db, request_id, by.actor, now)
+            return found
+
+        request = await self._parts.store.write(work)
+        if request is None:
+            raise Refused(f"There is no job {request_id}", hint="See `jobs`")
+        if self._running.cancel(request_id, by.name):
+            return "It stops before its next step; a running helm is ended now"
+        if request.state is State.WAITING:
+            await self._changes.dismiss(request, by, State.CANCELLED)
+            return "It was still waiting for a decision, and is closed now"
+        if request.state in requests.ENDED:
+            raise Refused(f"Job {request_id} has already ended", why=f"it is {request.state}")
+        return "It stops before its first step"
+
+    async def sweep(self) -> None:
+        """Closes questions that nobody answered in time; call it every half minute."""
+        limit = self._parts.clock() - 900_000_000
+        waiting = await self._parts.store.read(
+            lambda db: requests.find(db, states={State.WAITING}, limit=1000)
+        )
+        for request in waiting:
+            if request.created_at < limit:
+                await self._changes.dismiss(request, None, State.EXPIRED)
+
+    async def drain(self, seconds: float) -> bool:
+        """Takes nothing new and lets running operations end; False when some did not."""
+        self._admissions.closed = True
+        return await self._running.settle(seconds)
+
+    def close(self) -> None:
+        """Stops; operations cut off here are continued by the next `start`."""
+        self._durable.close()
+
+    async def _read(self, admission: Admission, who: Asker) -> Answer:
+        assert admission.parsed is not None  # noqa: S101 - a reply would have ended it before
+        command, params = admission.parsed.command, admission.parsed.params
+        ctx = self._parts.ctx(command, params, who, admission.origin)
+        async with asyncio.timeout(command.timeout):
+            if admission.parsed.dry_run and command.plan is not None:
+                plan = await command.plan(ctx, params)
+                document = messages.dry_run(plan)
+                return Answer(document, {"summary": plan.summary, "facts": dict(plan.facts)})
+            result = await command.run(ctx, params)
+        return answer(result, command.view(result, self._parts.clock()))
+
+    async def _change(self, request: Request, parsed: Any) -> Answer | None:
+        now = self._parts.clock()
+        acked = await self._parts.store.write(
+            lambda db: requests.transition(
+                db, request.id, State.ACKED, expect={State.RECEIVED}, acked_at=now
+            )
+        )
+        if not acked:
+            return None
+        return await self._changes.begin(request, (parsed.command, parsed.params))
+
+    async def _decide(self, admission: Admission, who: Asker) -> Answer | None:
+        request, act = admission.request, admission.press["act"]
+        assert request is not None  # noqa: S101 - every token names its request
+        if act == "cancel":
+            text = await self.cancel(request.id, who)
+            return Answer(messages.said(text))
+        if act == "dismiss":
+            await self._changes.dismiss(request, who, State.CANCELLED)
+            return None
+        decoded = self._parts.rebuild(request)
+        if decoded is None:
+            raise Refused("This version of the bot does not know that command any more")
+        taken = await self._parts.store.write(
+            lambda db: requests.transition(db, request.id, State.PLANNING, expect={State.WAITING})
+        )
+        if not taken:
+            raise Refused("It is no longer waiting", hint="See `jobs` for what became of it")
+        return await self._changes.decide(request, decoded, who, admission.press.get("typed", ""))
+
+    async def _again(self, request: Request) -> None:
+        decoded = self._parts.rebuild(request)
+        if decoded is None:
+            await self._tell_lost(request)
+            return
+        answer = await self._changes.begin(request, decoded)
+        if answer is not None:
+            notice = Notice(request.id, answer.document, final=True, private=True)
+            await self._tell(request, notice)
+
+    async def _tell_lost(self, request: Request) -> None:
+        problem: OnpremError = Refused(
+            f"Not run: {request.text}",
+            why="the bot was too slow, or stopped, before it could acknowledge it",
+            hint="Nothing was changed; ask again",
+        )
+        document = messages.failure(problem, request.id)
+        states, now = {State.RECEIVED, State.ACKED, State.PLANNING}, self._parts.clock()
+        moved = await self._parts.store.write(
+            lambda db: self._admissions.mark_lost(db, request, states, now)
+        )
+        if moved:
+            await self._tell(request, Notice(request.id, document, final=True, private=True))
+            self._parts.replier(request).finished(request, None, problem.exit_code)
+
+    async def _tell(self, request: Request, notice: Notice) -> None:
+        await self._parts.store.write(lambda db: self._parts.publish(db, request, notice))
+        self._parts.replier(request).deliver(request, notice)
+        log.info("told privately", request=request.id, asker=asker_of(request).actor)

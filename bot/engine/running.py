@@ -1,0 +1,290 @@
+"""Runs launched changes as durable operations, and writes their outcome exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from bot.context import Ctx
+from bot.durable import Journal
+from bot.engine import buttons, messages
+from bot.engine.live import Live
+from bot.engine.operation import Operation
+from bot.engine.parts import Parts, asker_of
+from bot.engine.ports import Answer, Notice
+from bot.errors import Cancelled, Failed, OnpremError, StoreUnavailable
+from bot.render.document import Document, StepState, to_json
+from bot.spec import Command
+from bot.store import locks, processes, requests, steps
+from bot.store.audit import AuditEvent, Kind
+from bot.store.requests import Request, State
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+log = structlog.get_logger(__name__)
+
+TOKEN_LIFE = 86_400_000_000  # microseconds: how long result buttons work
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a run came to."""
+
+    state: State
+    document: Document
+    data: Any = None
+    exit_code: int = 0
+    why: str = ""
+
+
+def ended_json(state: State, document: Document, data: Any, exit_code: int) -> dict[str, Any]:
+    """What is kept of an outcome."""
+    return {
+        "state": str(state),
+        "document": to_json(document),
+        "data": data,
+        "exit_code": exit_code,
+    }
+
+
+class Running:
+    """The operations of this process.
+
+    Args:
+        parts: The engine's collaborators.
+        limit: How many run at one time; the others wait for their turn.
+    """
+
+    def __init__(self, parts: Parts, limit: int = 32) -> None:
+        self._parts = parts
+        self._turns = asyncio.Semaphore(limit)
+        self._fresh: set[str] = set()
+        self._operations: dict[str, Operation] = {}
+        self._bodies: set[asyncio.Task[Any]] = set()
+
+    def fresh(self, request_id: str) -> None:
+        """Says that no earlier process has begun this operation."""
+        self._fresh.add(request_id)
+
+    def cancel(self, request_id: str, by: str) -> bool:
+        """Asks a running operation to stop; False when it does not run here."""
+        operation = self._operations.get(request_id)
+        if operation is not None:
+            operation.cancel(by)
+        return operation is not None
+
+    async def settle(self, seconds: float) -> bool:
+        """Waits until nothing runs; False when something still does after that time."""
+        if self._bodies:
+            await asyncio.wait(tuple(self._bodies), timeout=seconds)
+        return not self._bodies
+
+    async def body(self, request_id: str, journal: Journal) -> None:
+        """One operation, from wherever it stands to its outcome. Never raises."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        self._bodies.add(task)
+        task.add_done_callback(self._bodies.discard)
+        resumed = request_id not in self._fresh
+        self._fresh.discard(request_id)
+        request = await self._parts.store.read(lambda db: requests.get(db, request_id))
+        if request is None or request.state is not State.RUNNING:
+            return
+        decoded = self._parts.rebuild(request)
+        if decoded is None:
+            await self._end(request, _stuck(request))
+            return
+        async with self._turns:
+            await self._operate(request, *decoded, journal, resumed)
+
+    async def _operate(
+        self,
+        request: Request,
+        command: Command[Any, Any],
+        params: Any,
+        journal: Journal,
+        resumed: bool,
+    ) -> None:
+        parts = self._parts
+        replier = parts.replier(request)
+        summary = str((request.plan or {}).get("summary", request.text))
+        note = messages.asked(asker_of(request), request.text, request.id, request.created_at)
+
+        async def publish() -> None:
+            await self._publish_live(
+                request, messages.running(summary, operation.steps, note, operation.cancelled_by)
+            )
+
+        live = Live(publish, replier.pace, parts.tasks)
+        operation = Operation(
+            request.id,
+            (request.plan or {}).get("facts", {}),
+            journal,
+            resumed=resumed,
+            changed=live.poke,
+            record=_Record(parts, request.id),
+            observer=parts.observer,
+            translate=parts.translate,
+        )
+        self._operations[request.id] = operation
+        if request.cancel_by:
+            operation.cancel(request.cancel_by)
+        try:
+            ending = await self._outcome(request, command, params, operation, summary)
+        finally:
+            await live.close()
+            self._operations.pop(request.id, None)
+        took = max(0, parts.clock() - (request.started_at or request.created_at)) / 1e6
+        document = messages.ended(ending.document, operation.steps, note, took)
+        await self._end(request, replace(ending, document=document))
+
+    async def _outcome(
+        self,
+        request: Request,
+        command: Command[Any, Any],
+        params: Any,
+        operation: Operation,
+        summary: str,
+    ) -> Ending:
+        asker = asker_of(request)
+        try:
+            ctx: Ctx = self._parts.ctx(command, params, asker, request.origin, request.id)
+            async with asyncio.timeout(command.timeout):
+                result = await command.run(ctx, params, operation)
+            document = command.view(result, self._parts.clock())
+        except Cancelled:
+            by = operation.cancelled_by
+            document = messages.cancelled(summary, by, operation.steps)
+            return Ending(State.CANCELLED, document, None, 1, f"cancelled by {by}")
+        except TimeoutError:
+            error: OnpremError = Failed(
+                f"Not finished: {summary}",
+                why=f"it took longer than {command.timeout:.0f} s",
+                hint="Look at `status`; what was begun has been left as it is",
+            )
+        except Exception as problem:
+            error = self._parts.translate(problem)
+        else:
+            data = _data(result)
+            if getattr(result, "ok", True):
+                return Ending(State.DONE, document, data)
+            return Ending(State.FAILED, document, data, 1, document.headline)
+        document = messages.failure(error, request.id)
+        return Ending(State.FAILED, document, None, error.exit_code, str(error))
+
+    async def _publish_live(self, request: Request, document: Document) -> None:
+        parts, now = self._parts, self._parts.clock()
+        replier = parts.replier(request)
+
+        def work(db: Database) -> Notice:
+            kept = buttons.fill(db, document, request, now, now + TOKEN_LIFE)
+            notice = Notice(request.id, kept)
+            replier.store(db, request, notice)
+            return notice
+
+        try:
+            replier.deliver(request, await parts.store.write(work))
+        except StoreUnavailable as error:  # a live state may be missed, the outcome may not
+            log.warning("live message not stored", request=request.id, why=str(error))
+
+    async def _end(self, request: Request, ending: Ending) -> None:
+        """Commits the outcome; a state database that cannot be written is waited for."""
+        parts = self._parts
+        while True:
+            try:
+                notice = await parts.store.write(lambda db: self._commit(db, request, ending))
+                break
+            except StoreUnavailable as error:
+                log.error("outcome waits for the database", request=request.id, why=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+        if notice is not None:
+            replier = parts.replier(request)
+            replier.deliver(request, notice)
+            replier.finished(request, ending.data, ending.exit_code)
+
+    def _commit(self, db: Database, request: Request, ending: Ending) -> Notice | None:
+        parts, now = self._parts, self._parts.clock()
+        outcome = ended_json(ending.state, ending.document, ending.data, ending.exit_code)
+        moved = requests.transition(
+            db, request.id, ending.state, expect={State.RUNNING}, finished_at=now, outcome=outcome
+        )
+        if not moved:
+            return None
+        locks.release(db, request.id)
+        processes.clear(db, request.id)
+        asker = asker_of(request)
+        target = "/".join(p for p in (request.namespace, request.app) if p)
+        body = {"state": str(ending.state), "summary": ending.document.headline}
+        body |= {"why": ending.why} if ending.why else {}
+        parts.note(
+            db,
+            AuditEvent(
+                Kind.OUTCOME,
+                asker.actor,
+                asker.person,
+                request.command,
+                request.cluster,
+                target,
+                request.id,
+                body,
+            ),
+        )
+        kept = buttons.fill(db, ending.document, request, now, now + TOKEN_LIFE)
+        notice = Notice(request.id, kept, final=True)
+        parts.publish(db, request, notice)
+        return notice
+
+
+class _Record:
+    """Steps and processes in the database, for `jobs`, `cancel` and the next start."""
+
+    def __init__(self, parts: Parts, request_id: str) -> None:
+        self._parts, self._id = parts, request_id
+
+    def step(self, name: str, state: StepState, detail: str) -> None:
+        now = self._parts.clock()
+        if state == "running":
+            self._later(lambda db: steps.begin(db, self._id, name, now))
+        else:
+            self._later(lambda db: steps.finish(db, self._id, name, state, now, detail))
+
+    async def process(self, step: str, pid: int, start_time: int) -> None:
+        now = self._parts.clock()
+        await self._parts.store.write(
+            lambda db: processes.record(db, self._id, step, pid, start_time, now)
+        )
+
+    def _later(self, work: Callable[[Database], Any]) -> None:
+        async def write() -> None:
+            with contextlib.suppress(StoreUnavailable):  # only a display; the journal has the truth
+                await self._parts.store.write(work)
+
+        self._parts.tasks.spawn(write(), "note a step")
+
+
+def _stuck(request: Request) -> Ending:
+    error = Failed(
+        f"{request.command} was cut off and cannot be continued",
+        why="this version of the bot does not know the command as it was asked",
+        hint="Look at the target with `status`; then ask again, or install the earlier version",
+    )
+    return Ending(State.STUCK, messages.failure(error, request.id), None, 1, str(error))
+
+
+def answer(result: Any, document: Document) -> Answer:
+    """A read's result, for people and for machines."""
+    return Answer(document, _data(result), 0 if getattr(result, "ok", True) else 1)
+
+
+def _data(result: Any) -> Any:
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        return dataclasses.asdict(result)
+    return dict(result) if isinstance(result, Mapping) else result
