@@ -18,8 +18,8 @@ from bot.config.models import (
     RancherConfig,
     SlackConfig,
     StateConfig,
-    parse_duration,
 )
+from bot.config.values import parse_duration
 
 __all__ = [
     "AliasConfig",

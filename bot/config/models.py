@@ -7,17 +7,14 @@ What concerns several values at once (an app naming an unknown cluster, a missin
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -25,97 +22,27 @@ from pydantic import (
     model_validator,
 )
 
-from bot import names
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_ACTOR = re.compile(r"slack:[A-Z0-9]+/[A-Z0-9]+|os:[A-Za-z0-9._-]+/[^\s/:]+|system:[a-z0-9-]+")
-
-
-def parse_duration(value: Any) -> Any:
-    """Turns `90`, `90s`, `10m`, `2h` or `1d` into seconds.
-
-    Raises:
-        ValueError: If it is none of these, or not above zero.
-    """
-    if isinstance(value, str):
-        match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", value.strip())
-        if not match:
-            raise ValueError("write a duration as 90, 90s, 10m, 2h or 1d")
-        value = int(match[1]) * _UNITS[match[2]]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write a duration as 90, 90s, 10m, 2h or 1d")
-    if not 0 < value <= 366 * 86400:
-        raise ValueError("a duration must be above zero and at most a year")
-    return value
-
-
-def _anchored(path: Path, info: ValidationInfo) -> Path:
-    """Makes a path absolute, seen from the configuration file."""
-    base = (info.context or {}).get("base") if isinstance(info.context, Mapping) else None
-    path = path.expanduser()
-    return Path(base) / path if base else path
-
-
-def _sound(check: Callable[[Any], str | None]) -> AfterValidator:
-    def validate(value: str) -> str:
-        if problem := check(value):
-            raise ValueError(problem)
-        return value
-
-    return AfterValidator(validate)
-
-
-def _matching(pattern: str, sentence: str) -> AfterValidator:
-    return _sound(lambda value: None if re.fullmatch(pattern, value) else sentence)
-
-
-def _actor(value: str) -> str | None:
-    if _ACTOR.fullmatch(value):
-        return None
-    return f"{names.clip(value)} is no actor: write slack:TEAM/USER, os:HOST/NAME or system:NAME"
-
-
-def _unless_empty(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
-    return lambda value: check(value) if value else None
-
-
-def _chart(value: str) -> str | None:
-    return None if value.strip() else "name a chart: a path, builtin:parse-server or oci://…"
-
-
-def _selector(value: str) -> str | None:
-    name = r"([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
-    label = rf"{name}=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
-    if re.fullmatch(rf"{label}(,{label})*", value):
-        return None
-    return "write a selector as key=value, several joined by commas"
-
-
-def _alias(value: str) -> str | None:
-    return names.check_workload(value) if "/" in value else "write kind/name, statefulset/mongodb"
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-File = Annotated[Path, AfterValidator(_anchored)]
-Name = Annotated[str, _sound(names.check_name)]
-Namespace = Annotated[str, _sound(names.check_namespace)]
-ObjectName = Annotated[str, _sound(names.check_object)]
-ValuePath = Annotated[str, _sound(names.check_value_path)]
-Actor = Annotated[str, _sound(_actor)]
-Channel = Annotated[str, _matching(r"[CG][A-Z0-9]{2,}", "give a channel's id, such as C0123456789")]
-Url = Annotated[
-    str, _matching(r"https?://[^\s/?#]+(/[^\s]*)?", "give an address that begins with https://")
-]
-Listen = Annotated[str, _matching(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", "write host:port")]
-UrlPath = Annotated[str, _matching(r"/\S*", "a path begins with a slash")]
-Module = Annotated[
-    str, _matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "name a Python module: package.module")
-]
-Slash = Annotated[
-    str,
-    _matching(r"/[a-z0-9_-]{1,31}", "a slash, then at most 31 lower-case letters, digits, _ or -"),
-]
-Least = Literal["run", "confirm", "type"]
+from bot.config.values import (
+    Actor,
+    Channel,
+    Chart,
+    File,
+    Least,
+    Listen,
+    Module,
+    Name,
+    Namespace,
+    ObjectName,
+    OptionalName,
+    OptionalObjectName,
+    Seconds,
+    Selector,
+    Slash,
+    Url,
+    UrlPath,
+    ValuePath,
+    Workload,
+)
 
 
 class _Model(BaseModel):
@@ -198,7 +125,7 @@ class AliasConfig(_Model):
         members: `mongodb` when scaling must change a replica set's members too.
     """
 
-    workload: Annotated[str, _sound(_alias)]
+    workload: Workload
     replicas_value: ValuePath | None = None
     autoscaling_value: ValuePath | None = None
     members: Literal["mongodb"] | None = None
@@ -208,7 +135,7 @@ class CredentialsConfig(_Model):
     """A Secret that the bot makes once: `secret` is its name, `value` the chart value for it."""
 
     kind: Literal["parse-server"] = "parse-server"
-    secret: Annotated[str, _sound(_unless_empty(names.check_object))] = ""
+    secret: OptionalObjectName = ""
     value: ValuePath = "existingSecret"
 
 
@@ -216,7 +143,7 @@ class BackupConfig(_Model):
     """How the app's backups are called and what belongs to them."""
 
     name: ObjectName
-    selector: Annotated[str, _sound(_selector)] | None = None
+    selector: Selector | None = None
 
 
 class ProbeConfig(_Model):
@@ -240,9 +167,9 @@ class AppConfig(_Model):
     """
 
     namespace: Namespace
-    chart: Annotated[str, _sound(_chart)]
+    chart: Chart
     clusters: tuple[Name, ...] = ()
-    release: Annotated[str, _sound(_unless_empty(names.check_name))] = ""
+    release: OptionalName = ""
     repo: Url | None = None
     chart_version: str | None = None
     values: dict[str, Any] = {}
@@ -311,7 +238,7 @@ class Config(_Model):
     apps: dict[Name, AppConfig] = {}
     persons: dict[str, tuple[Actor, ...]] = {}
     admins: tuple[Actor, ...] = ()
-    policy: dict[str, Annotated[Least, BeforeValidator(lambda value: _supported(value))]] = {}
+    policy: dict[str, Least] = {}
     freezes: tuple[FreezeConfig, ...] = ()
     commands: tuple[Module, ...] = ()
     helm: HelmConfig = HelmConfig()
@@ -348,11 +275,3 @@ def _named(name: str, app: AppConfig) -> AppConfig:
     if credentials and not credentials.secret:
         credentials = credentials.model_copy(update={"secret": f"{release}-credentials"})
     return app.model_copy(update={"release": release, "credentials": credentials})
-
-
-def _supported(value: Any) -> Any:
-    if value == "second":
-        raise ValueError(
-            "a second person's approval is not available yet; use run, confirm or type"
-        )
-    return value
