@@ -3,73 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from integrations.helm.binary import HelmBinary
 from integrations.helm.command import ExecCommand, OnSpawn, Process
-from integrations.helm.errors import BadArgument, HelmError, ReleaseNotFound
+from integrations.helm.errors import HelmError, ReleaseNotFound
+from integrations.helm.models import Release, Rendered, Revision, TestResult
+from integrations.helm.names import (
+    checked_argument,
+    checked_namespace,
+    checked_operation,
+    checked_release,
+)
 
 Values = Mapping[str, Any]
 
 OPERATION_LABEL = "onprem-operation"
 """Label on the release's Secret, there from the first moment; the description comes last."""
-
-_RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?\Z")
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-_OPERATION = re.compile(r"[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?\Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """One line of a release's history. ``updated`` is RFC 3339 text as helm gives it."""
-
-    number: int
-    status: str
-    chart: str
-    app_version: str
-    updated: str
-    description: str
-
-    @property
-    def pending(self) -> bool:
-        """Whether helm is (or was, when killed) at work on it."""
-        return self.status.startswith("pending-") or self.status == "uninstalling"
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One release as ``helm list`` shows it."""
-
-    name: str
-    namespace: str
-    revision: int
-    status: str
-    chart: str
-    app_version: str
-    updated: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What a deploy would apply. The manifest holds Secrets in clear: never show it undiffed."""
-
-    manifest: str
-    notes: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """What ``helm test`` found."""
-
-    ok: bool
-    output: str
 
 
 class Helm:
@@ -311,10 +266,10 @@ class Helm:
     def _upgrade(
         self, release: str, chart: str | Path, version: str | None, namespace: str
     ) -> list[str]:
-        command = ["upgrade", checked_release(release), _checked(str(chart), "chart")]
+        command = ["upgrade", checked_release(release), checked_argument(str(chart), "chart")]
         command += ["--install", *_in(namespace), *self._timeouts(), *self._client_side()]
         if version is not None:
-            command += ["--version", _checked(version, "chart version")]
+            command += ["--version", checked_argument(version, "chart version")]
         return [*command, "--values", "-"]
 
     def _timeouts(self) -> list[str]:
@@ -359,54 +314,6 @@ class Helm:
             history_max=self._history_max,
             environ=self._environ,
         )
-
-
-async def chart_digest(chart: str | Path, version: str | None = None) -> str:
-    """Digest of a chart's content: names and bytes of a directory's files, or an archive's bytes.
-
-    A chart that is not local is identified by its reference and version.
-    """
-    return await asyncio.to_thread(_digest, str(chart), version)
-
-
-def _digest(chart: str, version: str | None) -> str:
-    path, digest = Path(chart), hashlib.sha256()
-    if path.is_file():
-        digest.update(path.read_bytes())
-    elif path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            name, content = str(file.relative_to(path)).encode(), file.read_bytes()
-            digest.update(b"%d:%s%d:" % (len(name), name, len(content)) + content)
-    else:
-        digest.update(f"{chart}@{version or ''}".encode())
-    return "sha256:" + digest.hexdigest()
-
-
-def checked_release(name: str) -> str:
-    """Return the release name, or raise ``BadArgument``."""
-    if not _RELEASE.match(name):
-        raise BadArgument(f"{name!r} is not a name that a Helm release can have.")
-    return name
-
-
-def checked_namespace(name: str) -> str:
-    """Return the namespace, or raise ``BadArgument``."""
-    if not _NAMESPACE.match(name):
-        raise BadArgument(f"{name!r} is not a name that a namespace can have.")
-    return name
-
-
-def checked_operation(operation: str) -> str:
-    """Return the operation's id, or raise ``BadArgument`` (it must do as a label's value)."""
-    if not _OPERATION.match(operation):
-        raise BadArgument(f"{operation!r} cannot be an operation's id: it is no label value.")
-    return operation
-
-
-def _checked(argument: str, what: str) -> str:
-    if not argument or argument.startswith("-") or "\0" in argument:
-        raise BadArgument(f"{argument!r} is not a {what}: helm would read it as an option.")
-    return argument
 
 
 def _in(namespace: str) -> list[str]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from integrations.kubernetes import kinds
 from integrations.kubernetes.errors import Gone
 from integrations.kubernetes.kinds import Kind
+from integrations.kubernetes.models import (
+    Object,
+    ObjectList,
+    Scale,
+    Table,
+    Verdict,
+    scale_from,
+    table_row,
+)
 from integrations.kubernetes.sdk import Access
 from integrations.kubernetes.transport import READ_TIMEOUT, Request, Transport, to_json
 
-Object = dict[str, Any]
 PatchType = Literal["merge", "strategic", "json", "apply"]
 
 FIELD_MANAGER = "onprem"
@@ -26,48 +33,6 @@ _PATCH_TYPES: Mapping[PatchType, str] = {
     "apply": "application/apply-patch+yaml",
 }
 _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectList:
-    """All objects of a list, and the version from which a watch goes on."""
-
-    items: list[Object]
-    resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a table; ``name`` and ``namespace`` only when metadata was asked for."""
-
-    cells: tuple[Any, ...]
-    name: str = ""
-    namespace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What ``kubectl get`` would print, computed by the server."""
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A workload's size: wanted and present replicas."""
-
-    wanted: int
-    present: int
-    resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The server's answer to "may I"."""
-
-    allowed: bool
-    reason: str = ""
 
 
 class KubeClient:
@@ -194,7 +159,7 @@ class KubeClient:
         )
         answer = await self._json(request)
         columns = tuple(str(c.get("name")) for c in answer.get("columnDefinitions") or [])
-        return Table(columns, tuple(_row(r) for r in answer.get("rows") or []))
+        return Table(columns, tuple(table_row(r) for r in answer.get("rows") or []))
 
     async def create(
         self, kind: Kind, namespace: str | None, body: Object, *, dry_run: bool = False
@@ -290,14 +255,16 @@ class KubeClient:
     async def scale(self, kind: Kind, namespace: str, name: str) -> Scale:
         """Read a workload's size through its scale subresource."""
         act = _act("get", kind, namespace, name, "scale")
-        return _scale(await self._json(Request("GET", kind.path(namespace, name, "scale"), act)))
+        return scale_from(
+            await self._json(Request("GET", kind.path(namespace, name, "scale"), act))
+        )
 
     async def set_scale(
         self, kind: Kind, namespace: str, name: str, replicas: int, *, dry_run: bool = False
     ) -> Scale:
         """Ask for a number of replicas through the scale subresource."""
         body = {"spec": {"replicas": replicas}}
-        return _scale(
+        return scale_from(
             await self.patch(kind, namespace, name, body, subresource="scale", dry_run=dry_run)
         )
 
@@ -388,20 +355,3 @@ def _selectors(
 def _write_query(dry_run: bool) -> list[tuple[str, str]]:
     query = [("fieldManager", FIELD_MANAGER)]
     return [*query, ("dryRun", "All")] if dry_run else query
-
-
-def _row(row: Mapping[str, Any]) -> Row:
-    meta = (row.get("object") or {}).get("metadata") or {}
-    return Row(
-        tuple(row.get("cells") or ()),
-        str(meta.get("name") or ""),
-        str(meta.get("namespace") or ""),
-    )
-
-
-def _scale(answer: Mapping[str, Any]) -> Scale:
-    return Scale(
-        int((answer.get("spec") or {}).get("replicas") or 0),
-        int((answer.get("status") or {}).get("replicas") or 0),
-        str((answer.get("metadata") or {}).get("resourceVersion") or ""),
-    )

@@ -1,0 +1,70 @@
+"""What the API tells, as frozen records where raw JSON would only be in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectList:
+    """All objects of a list, and the version from which a watch goes on."""
+
+    items: list[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table; ``name`` and ``namespace`` only when metadata was asked for."""
+
+    cells: tuple[Any, ...]
+    name: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What ``kubectl get`` would print, computed by the server."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A workload's size: wanted and present replicas."""
+
+    wanted: int
+    present: int
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The server's answer to "may I"."""
+
+    allowed: bool
+    reason: str = ""
+
+
+def table_row(row: Mapping[str, Any]) -> Row:
+    """Read one row of a ``meta.k8s.io/v1`` Table."""
+    meta = (row.get("object") or {}).get("metadata") or {}
+    return Row(
+        tuple(row.get("cells") or ()),
+        str(meta.get("name") or ""),
+        str(meta.get("namespace") or ""),
+    )
+
+
+def scale_from(answer: Mapping[str, Any]) -> Scale:
+    """Read an ``autoscaling/v1`` Scale."""
+    return Scale(
+        int((answer.get("spec") or {}).get("replicas") or 0),
+        int((answer.get("status") or {}).get("replicas") or 0),
+        str((answer.get("metadata") or {}).get("resourceVersion") or ""),
+    )
