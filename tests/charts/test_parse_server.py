@@ -1,6 +1,7 @@
 """What charts/parse-server renders, judged by the parsed objects."""
 
 import base64
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -272,21 +273,35 @@ def test_server_rolls_without_a_gap(default_objects: list[Object], find: Find) -
         assert server[probe]["httpGet"] == {"path": "/parse/health", "port": "http"}
 
 
-def test_a_changed_configuration_restarts_the_server_and_a_new_chart_does_not(
-    render: Render, find: Find, tmp_path: Path
-) -> None:
-    def template(values: Object, chart: Path = CHART) -> Object:
-        objects = render({"existingSecret": "s", **values}, chart=chart)
-        spec: Object = find(objects, "Deployment", "parse-server")["spec"]["template"]
-        return spec
+def test_a_changed_configuration_restarts_the_server_only(render: Render, find: Find) -> None:
+    def pods(values: Object, kind: str, name: str) -> Object:
+        objects = render({"existingSecret": "s", **values})
+        template: Object = find(objects, kind, name)["spec"]["template"]
+        return template
 
-    assert template({}) != template({"parse": {"logLevel": "debug"}})
-    for source in CHART.rglob("*"):
-        if source.is_file():
-            copy = tmp_path / "parse-server" / source.relative_to(CHART)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(source.read_text().replace("version: 0.1.0", "version: 0.1.1"))
-    assert template({}) == template({}, tmp_path / "parse-server")
+    debug = {"parse": {"logLevel": "debug"}}
+    server = ("Deployment", "parse-server")
+    assert pods({}, *server) != pods(debug, *server)
+    mongodb = ("StatefulSet", "parse-mongodb")
+    assert pods({}, *mongodb) == pods(debug, *mongodb)
+
+
+def test_a_new_version_of_the_chart_alone_restarts_nothing(render: Render, tmp_path: Path) -> None:
+    copy = tmp_path / "parse-server"
+    shutil.copytree(CHART, copy)
+    chart_yaml = copy / "Chart.yaml"
+    chart_yaml.write_text(chart_yaml.read_text().replace("version: 0.1.0", "version: 0.1.1"))
+    values = {"existingSecret": "s"}
+    before, after = render(values), render(values, chart=copy)
+    assert before != after
+    assert list(pod_specs(before)) == list(pod_specs(after))
+    templates = [
+        [o["spec"]["template"] for o in objects if "template" in o.get("spec", {})]
+        for objects in (before, after)
+    ]
+    assert len(templates[0]) == 3
+    assert templates[0] == templates[1]
+    assert job_of(before)["metadata"]["name"] == job_of(after)["metadata"]["name"]
 
 
 def test_autoscaling_leaves_the_number_of_pods_to_the_autoscaler(
