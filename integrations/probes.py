@@ -1,0 +1,130 @@
+"""Is a system there, and which version? Used by ``onprem check``; nothing here raises."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from integrations.errors import IntegrationError
+from integrations.kubernetes.client import KubeClient
+from integrations.kubernetes.errors import NotFound
+from integrations.kubernetes.kinds import CUSTOM_RESOURCE_DEFINITION, Kind
+from integrations.prometheus import Prometheus
+
+_TIMEOUT = aiohttp.ClientTimeout(total=8.0, sock_connect=3.0)
+_BACKUP_LOCATION = Kind("velero.io/v1", "backupstoragelocations", "BackupStorageLocation")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found; ``message`` is one sentence either way."""
+
+    system: str
+    ok: bool
+    version: str
+    message: str
+    hint: str = ""
+
+
+async def probe_kubernetes(client: KubeClient) -> Probe:
+    """Ask the API server for its version."""
+    return await _guarded(f"Kubernetes {client.cluster}", client.version)
+
+
+async def probe_prometheus(url: str) -> Probe:
+    """Ask Prometheus for its version."""
+    prometheus = Prometheus(url)
+    try:
+        return await _guarded("Prometheus", prometheus.probe)
+    finally:
+        prometheus.close()
+
+
+async def probe_alertmanager(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe:
+    """Ask Alertmanager (v2 API) for its version."""
+
+    async def version() -> str:
+        answer = await _get_json("Alertmanager", url, "/api/v2/status", tls)
+        return str((answer.get("versionInfo") or {}).get("version") or "")
+
+    return await _guarded("Alertmanager", version)
+
+
+async def probe_rancher(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe:
+    """Ask Rancher for its version; this needs no token."""
+
+    async def version() -> str:
+        return str((await _get_json("Rancher", url, "/rancherversion", tls)).get("Version") or "")
+
+    return await _guarded("Rancher", version)
+
+
+async def probe_velero(client: KubeClient, namespace: str = "velero") -> Probe:
+    """Look for Velero's definitions and whether a backup location is available."""
+    system = f"Velero in {client.cluster}"
+    try:
+        await client.get(CUSTOM_RESOURCE_DEFINITION, None, "backups.velero.io")
+        locations = (await client.list(_BACKUP_LOCATION, namespace)).items
+    except NotFound:
+        return Probe(
+            system,
+            False,
+            "",
+            "Velero is not installed.",
+            "Install it, or leave it out.",
+        )
+    except IntegrationError as error:
+        return Probe(system, False, "", error.message, error.hint)
+    phases = {str((item.get("status") or {}).get("phase") or "Unknown") for item in locations}
+    if not locations:
+        return Probe(
+            system,
+            False,
+            "",
+            f"Velero has no backup location in namespace {namespace}.",
+            "Create a BackupStorageLocation, or correct the namespace in the configuration.",
+        )
+    if "Available" not in phases:
+        return Probe(
+            system,
+            False,
+            "",
+            f"No backup location is available ({', '.join(sorted(phases))}).",
+            "See the message of the BackupStorageLocation.",
+        )
+    return Probe(system, True, "v1", f"{len(locations)} backup location(s), available.")
+
+
+async def _guarded(system: str, version: Callable[[], Awaitable[str]]) -> Probe:
+    try:
+        found = await version()
+    except IntegrationError as error:
+        return Probe(system, False, "", error.message, error.hint)
+    return Probe(system, True, found, f"{system} answers.")
+
+
+async def _get_json(system: str, url: str, path: str, tls: ssl.SSLContext | bool) -> dict[str, Any]:
+    address = url.rstrip("/") + path
+    hint = "Check its address in the configuration and that it runs."
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(address, ssl=tls) as response,
+        ):
+            if response.status >= 400:
+                raise IntegrationError(
+                    f"{system} at {url} answered with status {response.status}.", hint=hint
+                )
+            answer = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+        why = "no answer in time" if isinstance(exc, TimeoutError) else str(exc)
+        raise IntegrationError(
+            f"{system} at {url} cannot be used: {why}.", hint=hint, detail=repr(exc)
+        ) from exc
+    if not isinstance(answer, dict):
+        raise IntegrationError(f"What answers at {url} is not {system}.", hint=hint)
+    return answer
