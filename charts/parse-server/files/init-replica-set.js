@@ -93,8 +93,8 @@ function ensureUser(admin, user, pwd, roles) {
 const outcome = patiently("all members to answer", findOrInitiate);
 print(`Replica set: ${outcome}`);
 const admin = patiently("a primary", connectPrimary);
-const root = env.MONGODB_ROOT_USERNAME;
-ensureUser(admin, root, env.MONGODB_ROOT_PASSWORD, [{ role: "root", db: "admin" }]);
+const root = env.MONGO_INITDB_ROOT_USERNAME;
+ensureUser(admin, root, env.MONGO_INITDB_ROOT_PASSWORD, [{ role: "root", db: "admin" }]);
 
 // The server's own user, where its URI names another than root: its database and no other.
 const uri = /^mongodb:\/\/([^:@/]+):([^@/]+)@[^/]+\/([^?]+)/.exec(env.PARSE_SERVER_DATABASE_URI);
