@@ -1,0 +1,57 @@
+"""Numbers, ages and lists in plain words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+SECOND = 1_000_000
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def span(micros: int) -> str:
+    """A length of time in its largest whole unit: `3 d`, `5 min`, `12 s`."""
+    seconds = max(0, micros // SECOND)
+    for size, unit in _STEPS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "0 s"
+
+
+def ago(at: int | None, now: int) -> str:
+    """How long a moment lies back: `3 d ago`, `just now`, `in 2 h`; empty for None."""
+    if at is None:
+        return ""
+    if at > now + SECOND:
+        return f"in {span(at - now)}"
+    return f"{span(now - at)} ago" if now - at >= SECOND else "just now"
+
+
+def stamp(at: int) -> str:
+    """A moment as `2026-11-22 20:08:44 UTC`."""
+    return datetime.fromtimestamp(at / SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def moment(text: str) -> int | None:
+    """Microseconds of an RFC 3339 text such as Kubernetes and Helm write; None when unreadable."""
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return int(aware.timestamp() * SECOND)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 app`, `2 apps`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: Iterable[str], most: int = 0) -> str:
+    """`a, b and c`; with `most`, `a, b and 5 more`."""
+    names: Sequence[str] = tuple(items)
+    if most and len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
