@@ -1,0 +1,149 @@
+"""Bodies and answers: which media types are read and written, and in which form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from sandbox.kube import protobuf
+from sandbox.kube.errors import bad_request, not_implemented
+from sandbox.kube.jsonutil import Json
+
+JSON = "application/json"
+_PASSED_OVER = frozenset({protobuf.MEDIA_TYPE, "application/cbor", "application/cbor-seq"})
+_OURS = frozenset({JSON, "application/*", "*/*", "text/plain", "application/yaml"})
+_FORMS = {
+    "Table": "Table",
+    "PartialObjectMetadata": "Metadata",
+    "PartialObjectMetadataList": "Metadata",
+    "APIGroupDiscoveryList": "Discovery",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How the client wants an object: ``form`` is "", Table, Metadata or Discovery."""
+
+    form: str = ""
+    yaml: bool = False
+
+
+def negotiate(accept: str) -> Answer:
+    """Choose the first form in an Accept header that can be served here.
+
+    Raises:
+        ApiError: 501 naming the header, when there is none.
+    """
+    if not accept.strip():
+        return Answer()
+    for part in accept.split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        if name in _PASSED_OVER or name not in _OURS:
+            continue
+        given = dict(p.split("=", 1) for p in parameters if "=" in p)
+        wanted = given.get("as", "")
+        if not wanted:
+            return Answer(yaml=name == "application/yaml")
+        form = _FORMS.get(wanted)
+        if form == "Discovery" and given.get("v") != "v2":
+            continue
+        if form and given.get("v") in ("v1", "v2", None):
+            return Answer(form)
+    raise not_implemented(f"the media types {accept!r}")
+
+
+def encode(body: Any, answer: Answer = Answer()) -> tuple[bytes, str]:
+    """Return the bytes of an answer and its Content-Type."""
+    if answer.yaml:
+        return yaml.safe_dump(body, sort_keys=False).encode(), "application/yaml"
+    return dumps(body), JSON
+
+
+def dumps(body: Any) -> bytes:
+    """Encode compact JSON."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A decoded request body and the fields that stood in it twice."""
+
+    value: Any
+    duplicates: tuple[str, ...] = ()
+
+
+def decode(data: bytes, content_type: str) -> Body:
+    """Read a request body.
+
+    Raises:
+        ApiError: 400 for text that cannot be read; 501 for a media type not known here.
+    """
+    name = content_type.partition(";")[0].strip().lower()
+    if name == protobuf.MEDIA_TYPE:
+        return Body(protobuf.decode(data))
+    if name.endswith("+json") or name in (JSON, "", "application/octet-stream"):
+        return _json(data)
+    if name.endswith("yaml"):
+        return _json(data) if data.lstrip().startswith(b"{") else _yaml(data)
+    raise not_implemented(f"the media type {name!r} of a request body")
+
+
+def _json(data: bytes) -> Body:
+    twice: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> Json:
+        found = dict(items)
+        if len(found) != len(items):
+            names = [name for name, _ in items]
+            twice.extend(sorted({name for name in names if names.count(name) > 1}))
+        return found
+
+    try:
+        value = json.loads(data, object_pairs_hook=pairs)
+    except ValueError as error:
+        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+    return Body(value, tuple(_located(value, name) for name in twice))
+
+
+def _located(value: Any, name: str, path: str = "") -> str:
+    """Name the place of a doubled field; the first place that fits."""
+    if isinstance(value, dict):
+        if name in value:
+            return f"{path}.{name}".lstrip(".")
+        children = [(f"{path}.{key}", item) for key, item in value.items()]
+    elif isinstance(value, list):
+        children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        return ""
+    return next((found for p, c in children if (found := _located(c, name, p))), "")
+
+
+class _Loader(yaml.CSafeLoader):
+    """Safe YAML in which times stay text, as in the real server's reader."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if not tag.endswith(":timestamp")]
+    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _yaml(data: bytes) -> Body:
+    try:
+        return Body(yaml.load(data, Loader=_Loader))  # noqa: S506 (a safe loader)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error converting YAML to JSON: {error}") from error
+
+
+def object_body(body: Body) -> Json:
+    """Return the body as an object.
+
+    Raises:
+        ApiError: 400, when it is something else.
+    """
+    if not isinstance(body.value, dict):
+        raise bad_request("the body is not a JSON object")
+    return body.value

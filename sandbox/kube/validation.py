@@ -1,0 +1,363 @@
+"""Checks that the API makes before it keeps an object, with its own sentences.
+
+Follows ``pkg/apis/*/validation`` of Kubernetes v1.35 for names, labels, workloads, services and
+the fields that may not change. It is no complete validation: what it does not know it lets pass.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.kube import errors
+from sandbox.kube.errors import Cause
+from sandbox.kube.jsonutil import Json, dig
+from sandbox.kube.resources import Resource
+from sandbox.kube.validation_pods import check_pod, check_pod_update, check_template
+
+Found = list[Cause]
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
+_LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
+_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_STATEFUL_FREE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+_PATH_NAMES = frozenset({"roles", "clusterroles", "rolebindings", "clusterrolebindings"})
+
+
+def invalid(path: str, value: Any, detail: str) -> Cause:
+    """A value that may not be."""
+    shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Cause("FieldValueInvalid", f"Invalid value: {shown}: {detail}", path)
+
+
+def required(path: str, detail: str = "") -> Cause:
+    """A value that is missing."""
+    text = f"Required value: {detail}" if detail else "Required value"
+    return Cause("FieldValueRequired", text, path)
+
+
+def forbidden(path: str, detail: str) -> Cause:
+    """A change or a field that is not allowed."""
+    return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
+
+
+def validate_create(resource: Resource, obj: Json) -> None:
+    """Check a new object.
+
+    Raises:
+        ApiError: 422 naming every field at fault.
+    """
+    found = _metadata(resource, obj)
+    rule = _CREATE.get(resource.key)
+    if rule is not None:
+        found += rule(obj)
+    _raise(resource, obj, found)
+
+
+def validate_update(resource: Resource, obj: Json, old: Json) -> None:
+    """Check a changed object against the kept one.
+
+    Raises:
+        ApiError: 422 naming every field at fault.
+    """
+    found = _metadata(resource, obj)
+    rule = _CREATE.get(resource.key)
+    if rule is not None and resource.key != "pods":
+        found += rule(obj)
+    change = _UPDATE.get(resource.key)
+    if change is not None:
+        found += change(obj, old)
+    _raise(resource, obj, found)
+
+
+def _raise(resource: Resource, obj: Json, found: Found) -> None:
+    if found:
+        name = str(obj["metadata"].get("name", ""))
+        raise errors.invalid(resource.group, resource.kind, name, found)
+
+
+def _metadata(resource: Resource, obj: Json) -> Found:
+    meta = obj["metadata"]
+    found = _name(resource, str(meta.get("name", "")))
+    for key, value in (meta.get("labels") or {}).items():
+        found += _qualified(key, "metadata.labels")
+        found += _label_value(value, "metadata.labels")
+    for key in meta.get("annotations") or {}:
+        found += _qualified(key.lower(), "metadata.annotations")
+    size = sum(len(k) + len(str(v)) for k, v in (meta.get("annotations") or {}).items())
+    if size > 256 * 1024:
+        text = "Too long: may not be more than 262144 bytes"
+        found.append(Cause("FieldValueTooLong", text, "metadata.annotations"))
+    return found
+
+
+def _name(resource: Resource, name: str) -> Found:
+    if resource.plural in _PATH_NAMES:
+        bad = [c for c in ("/", "%") if c in name]
+        return [invalid("metadata.name", name, f"may not contain '{c}'") for c in bad]
+    if resource.key == "services":
+        detail = (
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
+            "with an alphabetic character, and end with an alphanumeric character (e.g. "
+            f"'my-name',  or 'abc-123', regex used for validation is '{_DNS_1035}')"
+        )
+        return _match("metadata.name", name, _DNS_1035, 63, detail)
+    if resource.key == "namespaces":
+        detail = (
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
+            "'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or "
+            f"'123-abc', regex used for validation is '{_LABEL}')"
+        )
+        return _match("metadata.name", name, _LABEL, 63, detail)
+    detail = (
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' "
+        "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
+        f"regex used for validation is '{_SUBDOMAIN}')"
+    )
+    return _match("metadata.name", name, _SUBDOMAIN, 253, detail)
+
+
+def _match(path: str, value: str, pattern: str, longest: int, detail: str) -> Found:
+    found = []
+    if len(value) > longest:
+        found.append(invalid(path, value, f"must be no more than {longest} characters"))
+    if not re.fullmatch(pattern, value):
+        found.append(invalid(path, value, detail))
+    return found
+
+
+def _qualified(key: str, path: str) -> Found:
+    prefix, _, name = key.rpartition("/")
+    if len(name) > 63:
+        return [invalid(path, key, "name part must be no more than 63 characters")]
+    if not re.fullmatch(_QUALIFIED, name) or (prefix and not re.fullmatch(_SUBDOMAIN, prefix)):
+        detail = (
+            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start "
+            "and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+            "'123-abc', regex used for validation is "
+            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+        )
+        return [invalid(path, key, detail)]
+    return []
+
+
+def _label_value(value: str, path: str) -> Found:
+    detail = (
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' "
+        "or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
+        f"'my_value',  or '12345', regex used for validation is '{_LABEL_VALUE}')"
+    )
+    return _match(path, str(value), _LABEL_VALUE, 63, detail)
+
+
+def _workload(obj: Json) -> Found:
+    spec, found = obj.get("spec") or {}, []
+    replicas = spec.get("replicas")
+    if isinstance(replicas, int) and replicas < 0:
+        detail = "must be greater than or equal to 0"
+        found.append(invalid("spec.replicas", replicas, detail))
+    selector = spec.get("selector")
+    labels = dig(spec, "template", "metadata", "labels", default={})
+    if not selector:
+        found.append(required("spec.selector"))
+    elif not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        detail = "empty selector is invalid for deployment"
+        found.append(invalid("spec.selector", selector, detail))
+    elif any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
+        detail = "`selector` does not match template `labels`"
+        found.append(invalid("spec.template.metadata.labels", labels, detail))
+    found += check_template(spec.get("template"), "spec.template", ("Always",))
+    return found
+
+
+def _job(obj: Json) -> Found:
+    template = dig(obj, "spec", "template", default={})
+    return check_template(template, "spec.template", ("OnFailure", "Never"))
+
+
+def _cron_job(obj: Json) -> Found:
+    spec = obj.get("spec") or {}
+    found = [] if spec.get("schedule") else [required("spec.schedule")]
+    template = dig(spec, "jobTemplate", "spec", "template", default={})
+    where = "spec.jobTemplate.spec.template"
+    return found + check_template(template, where, ("OnFailure", "Never"))
+
+
+def _service(obj: Json) -> Found:
+    spec, found = obj.get("spec") or {}, []
+    ports = spec.get("ports") or []
+    if spec.get("type") == "ExternalName":
+        return [] if spec.get("externalName") else [required("spec.externalName")]
+    if not ports and spec.get("clusterIP") != "None":
+        found.append(required("spec.ports"))
+    for index, port in enumerate(ports):
+        place = f"spec.ports[{index}]"
+        if len(ports) > 1 and not port.get("name"):
+            found.append(required(f"{place}.name"))
+        number = port.get("port")
+        if not isinstance(number, int) or not 0 < number < 65536:
+            detail = "must be between 1 and 65535, inclusive"
+            found.append(invalid(f"{place}.port", number, detail))
+    return found
+
+
+def _claim(obj: Json) -> Found:
+    spec, found = obj.get("spec") or {}, []
+    if not spec.get("accessModes"):
+        found.append(required("spec.accessModes", "at least 1 access mode is required"))
+    if not dig(spec, "resources", "requests", "storage"):
+        found.append(required("spec.resources[storage]"))
+    return found
+
+
+def _autoscaler(obj: Json) -> Found:
+    spec, found = obj.get("spec") or {}, []
+    most, least = spec.get("maxReplicas", 0), spec.get("minReplicas", 1)
+    if most < 1:
+        found.append(invalid("spec.maxReplicas", most, "must be greater than 0"))
+    elif most < least:
+        detail = "must be greater than or equal to `minReplicas`"
+        found.append(invalid("spec.maxReplicas", most, detail))
+    return found
+
+
+def _budget(obj: Json) -> Found:
+    spec = obj.get("spec") or {}
+    if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+        detail = "minAvailable and maxUnavailable cannot be both set"
+        return [invalid("spec", spec, detail)]
+    return []
+
+
+def _ingress(obj: Json) -> Found:
+    found = []
+    for index, rule in enumerate(dig(obj, "spec", "rules", default=[])):
+        for number, path in enumerate(dig(rule, "http", "paths", default=[])):
+            if not path.get("pathType"):
+                place = f"spec.rules[{index}].http.paths[{number}].pathType"
+                found.append(required(place, "pathType must be specified"))
+    return found
+
+
+def _fixed(*path: str) -> Callable[[Json, Json], Found]:
+    """A rule that a field may not change."""
+
+    def rule(obj: Json, old: Json) -> Found:
+        value = dig(obj, *path)
+        if value == dig(old, *path):
+            return []
+        return [invalid(".".join(path), value, "field is immutable")]
+
+    return rule
+
+
+def _stateful_update(obj: Json, old: Json) -> Found:
+    after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in _STATEFUL_FREE}
+                     for o in (obj, old))  # fmt: skip
+    if after == before:
+        return []
+    free = ", ".join(f"'{name}'" for name in _STATEFUL_FREE[:-1])
+    detail = (
+        f"updates to statefulset spec for fields other than {free} and "
+        f"'{_STATEFUL_FREE[-1]}' are forbidden"
+    )
+    return [forbidden("spec", detail)]
+
+
+def _job_update(obj: Json, old: Json) -> Found:
+    return [
+        cause
+        for name in ("selector", "completionMode", "template")
+        for cause in _fixed("spec", name)(obj, old)
+    ]
+
+
+def _service_update(obj: Json, old: Json) -> Found:
+    after, before = (dig(o, "spec", "clusterIP", default="") for o in (obj, old))
+    external = "ExternalName" in (dig(obj, "spec", "type"), dig(old, "spec", "type"))
+    if not before or after == before or external:
+        return []
+    value = dig(obj, "spec", "clusterIPs", default=[after])
+    return [invalid("spec.clusterIPs[0]", value, "may not change once set")]
+
+
+def _claim_update(obj: Json, old: Json) -> Found:
+    free = ("resources", "volumeAttributesClassName", "volumeName")
+    after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in free}
+                     for o in (obj, old))  # fmt: skip
+    if after == before:
+        return []
+    detail = (
+        "spec is immutable after creation except resources.requests and "
+        "volumeAttributesClassName for bound claims"
+    )
+    return [forbidden("spec", detail)]
+
+
+def _frozen_update(obj: Json, old: Json) -> Found:
+    found = []
+    if "type" in old and obj.get("type") != old["type"]:
+        found.append(invalid("type", obj.get("type"), "field is immutable"))
+    if old.get("immutable"):
+        detail = "field is immutable when `immutable` is set"
+        for name in ("immutable", "data", "binaryData"):
+            if obj.get(name) != old.get(name):
+                found.append(forbidden(name, detail))
+    return found
+
+
+def _binding_update(obj: Json, old: Json) -> Found:
+    if obj.get("roleRef") == old.get("roleRef"):
+        return []
+    return [invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+
+
+def _class_update(obj: Json, old: Json) -> Found:
+    found = []
+    for name in ("parameters", "provisioner"):
+        if obj.get(name) != old.get(name):
+            found.append(forbidden(name, f"updates to {name} are forbidden."))
+    return found
+
+
+_CREATE: dict[str, Callable[[Json], Found]] = {
+    "pods": check_pod,
+    "deployments.apps": _workload,
+    "replicasets.apps": _workload,
+    "statefulsets.apps": _workload,
+    "daemonsets.apps": _workload,
+    "jobs.batch": _job,
+    "cronjobs.batch": _cron_job,
+    "services": _service,
+    "persistentvolumeclaims": _claim,
+    "horizontalpodautoscalers.autoscaling": _autoscaler,
+    "poddisruptionbudgets.policy": _budget,
+    "ingresses.networking.k8s.io": _ingress,
+}
+_UPDATE: dict[str, Callable[[Json, Json], Found]] = {
+    "pods": check_pod_update,
+    "deployments.apps": _fixed("spec", "selector"),
+    "replicasets.apps": _fixed("spec", "selector"),
+    "daemonsets.apps": _fixed("spec", "selector"),
+    "statefulsets.apps": _stateful_update,
+    "jobs.batch": _job_update,
+    "services": _service_update,
+    "persistentvolumeclaims": _claim_update,
+    "secrets": _frozen_update,
+    "configmaps": _frozen_update,
+    "rolebindings.rbac.authorization.k8s.io": _binding_update,
+    "clusterrolebindings.rbac.authorization.k8s.io": _binding_update,
+    "storageclasses.storage.k8s.io": _class_update,
+}

@@ -1,0 +1,406 @@
+"""Create, update, patch and delete as the API does them, from decoded bodies to kept objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.kube import convert, errors, validation
+from sandbox.kube.clock import timestamp
+from sandbox.kube.errors import Cause
+from sandbox.kube.jsonutil import Json, dig, metadata, thaw
+from sandbox.kube.media import Body, object_body
+from sandbox.kube.patch.managed import Manager, apply_configuration, record_update
+from sandbox.kube.patch.merge import json_patch, merge_patch
+from sandbox.kube.patch.strategic import strategic_patch
+from sandbox.kube.requests import Target, WriteOptions
+from sandbox.kube.resources import NAMESPACES, Resource
+from sandbox.kube.schema.fields import Schemas
+from sandbox.kube.schema.strict import check
+from sandbox.kube.store import Store
+
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+_KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
+_ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of a write: the object as the client sees it, and warnings to send along."""
+
+    object: Json
+    warnings: tuple[str, ...] = ()
+    created: bool = False
+
+
+class Writer:
+    """All writes that come through HTTP; the store does the keeping."""
+
+    def __init__(self, store: Store, schemas: Schemas) -> None:
+        self._store = store
+        self._schemas = schemas
+
+    # -- create and update -----------------------------------------------------------------
+
+    def create(self, target: Target, body: Body, options: WriteOptions) -> Written:
+        """Create the object in ``body``.
+
+        Raises:
+            ApiError: As the real server refuses.
+        """
+        obj = self._address(target, object_body(body))
+        warnings = self._check_fields(target.resource, obj, body, options)
+        return self._create(target, obj, options, warnings)
+
+    def _create(
+        self,
+        target: Target,
+        obj: Json,
+        options: WriteOptions,
+        warnings: tuple[str, ...] = (),
+        *,
+        accounted: bool = False,
+    ) -> Written:
+        kept = convert.stored_form(target.resource)
+        obj = convert.to_stored(target.resource, obj)
+        meta = metadata(obj)
+        if not meta.get("name") and not meta.get("generateName"):
+            cause = Cause(
+                "FieldValueRequired",
+                "Required value: name or generateName is required",
+                "metadata.name",
+            )
+            raise errors.invalid(kept.group, kept.kind, "", [cause])
+        if meta.get("resourceVersion"):
+            raise errors.ApiError(
+                500, "", "resourceVersion should not be set on objects to be created"
+            )
+        candidate = self._store.create(kept, obj, dry_run=True)
+        validation.validate_create(kept, candidate)
+        if not accounted:
+            writer = Manager(options.manager, "Update", target.resource.api_version)
+            record_update(self._schemas.field(kept), None, candidate, writer, self._now())
+        if not options.dry_run:
+            candidate = self._store.create(kept, candidate)
+        shown = convert.from_stored(target.resource, candidate)
+        return Written(shown, warnings, created=True)
+
+    def update(self, target: Target, body: Body, options: WriteOptions) -> Written:
+        """Replace an object, its status, its scale or a namespace's finalizers.
+
+        Raises:
+            ApiError: As the real server refuses.
+        """
+        obj = object_body(body)
+        if target.subresource == "scale":
+            return self._scale(target, obj, options)
+        obj = self._address(target, obj)
+        warnings = self._check_fields(target.resource, obj, body, options)
+        return Written(self._replace(target, obj, options), warnings)
+
+    def _replace(
+        self, target: Target, obj: Json, options: WriteOptions, *, accounted: bool = False
+    ) -> Json:
+        kept = convert.stored_form(target.resource)
+        obj = convert.to_stored(target.resource, obj)
+        subresource = target.subresource or None
+        old = self._store.peek(kept, target.namespace, target.name)
+        if old is None:
+            raise errors.not_found(kept.group, kept.plural, target.name)
+        if kept.custom and not metadata(obj).get("resourceVersion"):
+            cause = Cause(
+                "FieldValueInvalid",
+                "Invalid value: 0: must be specified for an update",
+                "metadata.resourceVersion",
+            )
+            raise errors.invalid(kept.group, kept.plural, target.name, [cause])
+        candidate = self._store.update(kept, obj, subresource=subresource, dry_run=True)
+        if subresource is None:
+            validation.validate_update(kept, candidate, old)
+        if not accounted:
+            writer = Manager(
+                options.manager, "Update", target.resource.api_version, target.subresource
+            )
+            record_update(self._schemas.field(kept), old, candidate, writer, self._now())
+        if not options.dry_run:
+            candidate = self._store.update(kept, candidate, subresource=subresource)
+        return convert.from_stored(target.resource, candidate)
+
+    # -- patch -----------------------------------------------------------------------------
+
+    def patch(
+        self, target: Target, content_type: str, body: Body, options: WriteOptions
+    ) -> Written:
+        """Patch an object or a subresource; an apply patch creates what is missing.
+
+        Raises:
+            ApiError: As the real server refuses.
+        """
+        form = content_type.partition(";")[0].strip()
+        kept = convert.stored_form(target.resource)
+        live = self._store.find(kept, target.namespace, target.name)
+        if target.resource.custom and form == STRATEGIC:
+            form = ""
+        if form not in (APPLY, JSON_PATCH, MERGE, STRATEGIC):
+            accepted = [JSON_PATCH, MERGE, *([] if kept.custom else [STRATEGIC]), APPLY]
+            raise errors.unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types "
+                f"include: {', '.join(accepted)}"
+            )
+        if form == APPLY:
+            return self._apply(target, live, body, options)
+        if live is None:
+            raise errors.not_found(kept.group, kept.plural, target.name)
+        if target.subresource == "scale":
+            current = self.scale_of(target, live)
+            return self._scale(target, _patched(current, form, body, None), options)
+        shown = convert.from_stored(target.resource, live)
+        field = self._schemas.field(target.resource)
+        patched = _patched(shown, form, body, field)
+        warnings = self._check_patched(target, patched, body, options)
+        patched = self._address(target, patched)
+        return Written(self._replace(target, patched, options), warnings)
+
+    def _check_patched(
+        self, target: Target, patched: Json, body: Body, options: WriteOptions
+    ) -> tuple[str, ...]:
+        found = check(
+            self._schemas.field(target.resource),
+            patched,
+            target.resource.kind,
+            prune=True,
+        )
+        doubled = [f'duplicate field "{place}"' for place in body.duplicates if place]
+        sentences = [*doubled, *found.unknown]
+        strict = f"strict decoding error: {', '.join(sentences)}"
+        if found.wrong:
+            strict, sentences = found.wrong[0], found.wrong
+        if found.wrong or (sentences and options.validation == "Strict"):
+            value = json.dumps(body.value, separators=(",", ":"))
+            cause = Cause("FieldValueInvalid", f"Invalid value: {value}: {strict}", "patch")
+            raise errors.invalid("", "", "", [cause])
+        return tuple(sentences) if options.validation == "Warn" else ()
+
+    def _apply(
+        self, target: Target, live: Json | None, body: Body, options: WriteOptions
+    ) -> Written:
+        config = self._address(target, object_body(body))
+        if target.subresource:
+            raise errors.not_implemented(f"apply patches of {target.subresource}")
+        if metadata(config).get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        field = self._schemas.field(target.resource)
+        found = check(field, config, target.resource.kind)
+        if found.unknown or found.wrong:
+            what = _undeclared(found.unknown) or found.wrong[0]
+            raise errors.ApiError(
+                500, "", f"failed to create typed patch object ({_identity(target)}): {what}"
+            )
+        shown = convert.from_stored(target.resource, live) if live else None
+        if shown and metadata(config).get("resourceVersion"):
+            _same_version(target, metadata(config)["resourceVersion"], shown)
+        writer = Manager(options.manager, "Apply", target.resource.api_version)
+        merged = apply_configuration(
+            field, shown, config, writer, force=options.force, now=self._now()
+        )
+        merged["metadata"].pop("resourceVersion", None)
+        if live is None:
+            merged["apiVersion"] = target.resource.api_version
+            merged["kind"] = target.resource.kind
+            return self._create(target, merged, options, accounted=True)
+        return Written(self._replace(target, merged, options, accounted=True))
+
+    # -- scale -----------------------------------------------------------------------------
+
+    def scale_of(self, target: Target, obj: Json) -> Json:
+        """Return the Scale of a workload."""
+        meta = obj["metadata"]
+        names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        status: Json = {"replicas": dig(obj, "status", "replicas", default=0)}
+        selector = dig(obj, "spec", "selector")
+        if isinstance(selector, dict):
+            status["selector"] = _selector_text(selector)
+        replicas = dig(obj, "spec", "replicas", default=0)
+        return {
+            "kind": "Scale",
+            "apiVersion": "autoscaling/v1",
+            "metadata": {name: meta[name] for name in names if name in meta},
+            "spec": {"replicas": replicas} if replicas else {},
+            "status": status,
+        }
+
+    def _scale(self, target: Target, scale: Json, options: WriteOptions) -> Written:
+        kept = target.resource
+        live = self._store.get(kept, target.namespace, target.name)
+        replicas = dig(scale, "spec", "replicas", default=0)
+        if not isinstance(replicas, int) or isinstance(replicas, bool):
+            raise errors.bad_request(
+                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
+                "into Go struct field ScaleSpec.spec.replicas of type int32"
+            )
+        if replicas < 0:
+            text = f"Invalid value: {replicas}: must be greater than or equal to 0"
+            cause = Cause("FieldValueInvalid", text, "spec.replicas")
+            raise errors.invalid("autoscaling", "Scale", target.name, [cause])
+        given = metadata(scale).get("resourceVersion")
+        if given:
+            _same_version(target, given, live)
+        live.setdefault("spec", {})["replicas"] = replicas
+        writer = Manager(options.manager, "Update", kept.api_version, "scale")
+        old = self._store.peek(kept, target.namespace, target.name)
+        record_update(self._schemas.field(kept), old, live, writer, self._now())
+        return Written(
+            self.scale_of(target, self._store.update(kept, live, dry_run=options.dry_run))
+        )
+
+    # -- delete ----------------------------------------------------------------------------
+
+    def delete(self, target: Target, options: Json) -> Json:
+        """Delete an object and return what the API answers: the object, or a Status.
+
+        ``options`` is a ``metav1.DeleteOptions``.
+
+        Raises:
+            ApiError: As the real server refuses.
+        """
+        kept = convert.stored_form(target.resource)
+        if kept is NAMESPACES and target.name in _KEPT_NAMESPACES:
+            why = "this namespace may not be deleted"
+            raise errors.forbidden("", "namespaces", target.name, why)
+        propagation = options.get("propagationPolicy")
+        if propagation not in (None, "Orphan", "Background", "Foreground"):
+            text = (
+                f'Unsupported value: "{propagation}": '
+                'supported values: "Background", "Foreground", "Orphan"'
+            )
+            cause = Cause("FieldValueNotSupported", text, "propagationPolicy")
+            raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
+        if propagation is None and "orphanDependents" in options:
+            propagation = "Orphan" if options["orphanDependents"] else "Background"
+        if propagation is None and kept.key in _ORPHANING:
+            propagation = "Orphan"
+        wanted = options.get("preconditions") or {}
+        last = self._store.delete(
+            kept,
+            target.namespace,
+            target.name,
+            uid=wanted.get("uid"),
+            resource_version=wanted.get("resourceVersion"),
+            propagation=propagation,
+            grace=options.get("gracePeriodSeconds"),
+            dry_run=bool(options.get("dryRun")),
+        )
+        remaining = self._store.peek(kept, target.namespace, target.name)
+        if remaining is not None and not options.get("dryRun"):
+            return convert.from_stored(target.resource, last)
+        details = {"name": target.name, "kind": kept.plural, "uid": last["metadata"]["uid"]}
+        if kept.group:
+            details["group"] = kept.group
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "details": details,
+        }
+
+    # -- checks ----------------------------------------------------------------------------
+
+    def _now(self) -> str:
+        return timestamp(self._store.clock())
+
+    def _address(self, target: Target, obj: Json) -> Json:
+        """Check that the object is what and where the path says, and fill that in."""
+        resource = target.resource
+        given = (obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind)
+        if given[1] != resource.kind:
+            raise errors.bad_request(
+                f"{given[1]} in version {given[0]!r} cannot be handled as a {resource.kind}: "
+                f"no kind {given[1]!r} is registered for this path"
+            )
+        if given[0] != resource.api_version:
+            raise errors.bad_request(
+                f"the API version in the data ({given[0]}) does not match the expected API "
+                f"version ({resource.api_version})"
+            )
+        meta = metadata(obj)
+        if resource.namespaced and target.namespace:
+            if meta.get("namespace") not in (None, "", target.namespace):
+                raise errors.bad_request(
+                    "the namespace of the provided object does not match the namespace sent on "
+                    "the request"
+                )
+            meta["namespace"] = target.namespace
+        if target.name:
+            if meta.get("name") not in (None, "", target.name):
+                raise errors.bad_request(
+                    f"the name of the object ({meta['name']}) does not match the name on the "
+                    f"URL ({target.name})"
+                )
+            meta["name"] = target.name
+        return obj
+
+    def _check_fields(
+        self, resource: Resource, obj: Json, body: Body, options: WriteOptions
+    ) -> tuple[str, ...]:
+        """Take unknown fields out; refuse or warn about them as the client asked."""
+        found = check(self._schemas.field(resource), obj, resource.kind, prune=True)
+        prefix = (
+            f'{resource.kind} in version "{resource.version}" cannot be handled as a '
+            f"{resource.kind}: "
+        )
+        if found.wrong:
+            raise errors.bad_request(prefix + found.wrong[0])
+        doubled = [f'duplicate field "{place}"' for place in body.duplicates if place]
+        sentences = [*doubled, *found.unknown]
+        if sentences and options.validation == "Strict":
+            raise errors.bad_request(f"{prefix}strict decoding error: {', '.join(sentences)}")
+        if not resource.custom:
+            _drop_nulls(obj)
+        return tuple(sentences) if options.validation == "Warn" else ()
+
+
+def _patched(live: Json, form: str, body: Body, field: Any) -> Json:
+    if form == JSON_PATCH:
+        patched = json_patch(live, body.value)
+    elif form == MERGE or field is None:
+        patched = merge_patch(thaw(live), object_body(body))
+    else:
+        patched = strategic_patch(live, object_body(body), field)
+    return patched
+
+
+def _same_version(target: Target, given: str, live: Json) -> None:
+    if given != live["metadata"]["resourceVersion"]:
+        raise errors.conflict(target.resource.group, target.resource.plural, target.name)
+
+
+def _undeclared(unknown: list[str]) -> str:
+    places = [sentence.split('"')[1] for sentence in unknown]
+    return "\n".join(f".{place}: field not declared in schema" for place in places)
+
+
+def _identity(target: Target) -> str:
+    resource = target.resource
+    where = f"{target.namespace}/{target.name}" if target.namespace else f"/{target.name}"
+    return f"{where}; {resource.api_version}, Kind={resource.kind}"
+
+
+def _selector_text(selector: Json) -> str:
+    labels = selector.get("matchLabels") if "matchLabels" in selector else selector
+    return ",".join(f"{k}={v}" for k, v in sorted((labels or {}).items()) if isinstance(v, str))
+
+
+def _drop_nulls(value: Any) -> None:
+    if isinstance(value, dict):
+        for name in [name for name, item in value.items() if item is None]:
+            del value[name]
+        for item in value.values():
+            _drop_nulls(item)
+    elif isinstance(value, list):
+        for item in value:
+            _drop_nulls(item)
