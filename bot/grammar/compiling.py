@@ -23,6 +23,11 @@ _FLAG = re.compile(r"-[A-Za-z][A-Za-z0-9_-]+(=.*)?", re.DOTALL)
 _NUMBER = re.compile(r"-[.]?[0-9]")
 
 
+def spaced(prefix: str) -> str:
+    """The slash command's name with one space behind it, or nothing."""
+    return f"{prefix.strip()} " if prefix.strip() else ""
+
+
 def wrong(command: Command[Any, Any], prefix: str, what: str, why: str = "") -> UsageError:
     """An error about one command: the sentence, then its usage line."""
     return UsageError(what, why=why, hint=f"Usage: {command.usage(prefix)}")

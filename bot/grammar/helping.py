@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.grammar.compiling import label, universal
+from bot.grammar.compiling import label, spaced, universal
 from bot.render.document import Code, Document, Note, Table, Text, Title
 from bot.spec import Command, Effect, Param, Role
 
@@ -18,7 +18,7 @@ _WHO = {
 
 def usage_text(command: Command[Any, Any], prefix: str = "") -> str:
     """One line: `Usage: /onprem scale NAME REPLICAS`."""
-    return f"Usage: {command.usage(prefix)}"
+    return f"Usage: {command.usage(spaced(prefix))}"
 
 
 def parameter_rows(
@@ -33,6 +33,7 @@ def help_document(
     command: Command[Any, Any], prefix: str = "", *, terminal: bool = False
 ) -> Document:
     """All about one command: usage, description, parameters, examples, who may run it."""
+    prefix = spaced(prefix)
     body = command.description.partition("\n")[2].strip()
     examples = "\n".join(prefix + example for example in command.examples)
     kind = "It changes things" if command.effect is Effect.CHANGE else "It only reads"

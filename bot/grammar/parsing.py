@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from bot.errors import UsageError
-from bot.grammar.compiling import compiled, label, nearest, options, repaired, suggestion, wrong
+from bot.grammar.compiling import (
+    compiled,
+    label,
+    nearest,
+    options,
+    repaired,
+    spaced,
+    suggestion,
+    wrong,
+)
 from bot.grammar.words import Unclosed, from_slack, quote, split, unwanted
 from bot.names import clip
 from bot.spec import Command, Param
@@ -43,19 +52,25 @@ class Parsed:
 
 
 def parse(
-    given: str | Sequence[str], commands: Commands, *, prefix: str = "", terminal: bool = False
+    given: str | Sequence[str],
+    commands: Commands,
+    *,
+    prefix: str = "",
+    terminal: bool | None = None,
 ) -> Parsed:
     """Reads a command, from Slack's text or from a terminal's words.
 
     Args:
         given: A line as Slack delivers it, or words that a shell has split already.
         commands: All commands.
-        prefix: Goes before usage lines: `/onprem `.
-        terminal: Whether `--yes` and `--json` are offered.
+        prefix: Goes before usage lines: `/onprem`.
+        terminal: Whether `--yes` and `--json` are offered; unless given, for words only.
 
     Raises:
         UsageError: For whatever is wrong; its text holds one usage line.
     """
+    prefix = spaced(prefix)
+    terminal = not isinstance(given, str) if terminal is None else terminal
     words = _words(given, prefix)
     command, rest = find(words, commands, prefix)
     takes = options(command, terminal=terminal)
@@ -110,9 +125,10 @@ def find(
     raise UsageError(_no(words[0]), hint=listing)
 
 
-def line(command: Command[Any, Any], params: Any) -> str:
+def line(parsed: Parsed) -> str:
     """Writes a request so that `parse` gives it back; secret values are left out."""
-    flags: list[str] = []
+    command, params = parsed.command, parsed.params
+    flags = ["--dry-run"] if parsed.dry_run else []
     positional: list[str] = []
     for param in command.params:
         value = getattr(params, param.name)
