@@ -112,7 +112,7 @@ class Acting(Using):
         """Send an event if the app has subscribed to its kind and the hour's share is not used."""
         kind = event["type"]
         name = f"{kind}.{event['channel_type']}" if kind == "message" else kind
-        if name not in self.workspace.app.events:
+        if name not in self.workspace.app.events or self.workspace.app.events_disabled:
             return None
         if not self.core.limiter.event():
             minute = int(self.core.clock.now()) // 60

@@ -31,7 +31,12 @@ class Core:
         self.courier = Courier(workspace.app, self.hub, limits, self.clock)
         self.base_url = ""
         self.hub.on_change = lambda: self.feed.publish("sockets", count=len(self.hub.sockets))
+        self.courier.on_event_outcome = self._count_event
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def _count_event(self, ok: bool) -> None:
+        if self.limiter.event_outcome(ok):
+            self.workspace.app.events_disabled = True
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run something in the background and keep hold of it until it ends."""

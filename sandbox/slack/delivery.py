@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -88,6 +89,7 @@ class Courier:
         self._by_id: dict[str, Delivery] = {}
         self.log: list[Delivery] = []
         self.away = False
+        self.on_event_outcome: Callable[[bool], None] = lambda _ok: None
         hub.on_late = self._late
 
     def _late(self, envelope_id: str, ack: Ack) -> None:
@@ -126,11 +128,13 @@ class Courier:
 
     async def _event(self, delivery: Delivery) -> None:
         reason, go_on = await self._attempt(delivery, retry=0, reason="")
+        self.on_event_outcome(delivery.ok)
         for number, delay in enumerate(RETRY_AFTER, start=1):
             if delivery.ok or not go_on:
                 return
             await self._clock.sleep(delay)
             reason, go_on = await self._attempt(delivery, retry=number, reason=reason)
+            self.on_event_outcome(delivery.ok)
 
     async def _attempt(self, delivery: Delivery, retry: int, reason: str) -> tuple[str, bool]:
         """One try; gives the reason of a failure and whether the app allows another."""

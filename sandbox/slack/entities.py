@@ -259,3 +259,7 @@ class App:
     request_url: str | None = None
     """Where to POST payloads; None means Socket Mode."""
     revoked: bool = False
+    events_disabled: bool = False
+    """Set when nearly every event delivery failed for an hour; an admin would set it back."""
+    is_distributed: bool = False
+    """Sold outside the Marketplace: history is cut to 15 messages, once a minute."""

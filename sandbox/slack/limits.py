@@ -31,6 +31,10 @@ class Limits:
     trigger_seconds: float = 3.0
     response_url_uses: int = 5
     response_url_seconds: float = 1800.0
+    disable_after_events: int = 1000
+    disable_failure_share: float = 0.95
+    """Event delivery is switched off when more than this share fails within an hour that has at
+    least `disable_after_events` of them."""
     share_delay: float = 0.02
     """How long a completed upload takes to appear in its channel, in seconds."""
 
@@ -48,6 +52,7 @@ class Limiter:
         self._clock = clock
         self._calls: dict[str, deque[float]] = {}
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._outcomes: deque[tuple[float, bool]] = deque()
 
     def method(self, name: str, tier: int | None) -> None:
         """Count a call of a Web API method against its tier."""
@@ -75,6 +80,18 @@ class Limiter:
         except RateLimited:
             return False
         return True
+
+    def event_outcome(self, ok: bool) -> bool:
+        """Count how an event delivery went; true when Slack would now switch events off."""
+        now = self._clock.monotonic()
+        self._outcomes.append((now, ok))
+        while self._outcomes[0][0] <= now - 3600.0:
+            self._outcomes.popleft()
+        total = len(self._outcomes)
+        if not self.limits.enabled or total < self.limits.disable_after_events:
+            return False
+        failed = sum(1 for _, good in self._outcomes if not good)
+        return failed > total * self.limits.disable_failure_share
 
     def _window(self, key: str, allowed: int, seconds: float) -> None:
         if not self.limits.enabled:

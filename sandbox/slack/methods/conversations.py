@@ -90,16 +90,25 @@ def _between(call: Call, rows: list[Message]) -> list[Message]:
     return kept
 
 
+def _most(call: Call, name: str, usual: int) -> int:
+    """How many messages one call may read; distributed apps get 15, once a minute."""
+    if not call.ws.app.is_distributed:
+        return usual
+    call.core.limiter.method(f"{name} of a distributed app", 1)
+    return 15
+
+
 async def history(call: Call) -> JSON:
     """conversations.history: newest first, without replies that were not broadcast."""
     channel = call.channel()
     call.need(f"{channel.kind}:history")
     if not call.is_member(channel):
         raise SlackError("not_in_channel")
+    most = _most(call, "conversations.history", 999)
     roots = [m for m in channel.messages.values() if not m.is_reply or m.broadcast]
     rows = _between(call, list(reversed(roots)))
     shown = [message_json(call.ws, m, call.core.base_url) for m in rows]
-    page = call.page(shown, "messages", limit=100, most=999)
+    page = call.page(shown, "messages", limit=100, most=most)
     return {**page, "has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
@@ -110,7 +119,8 @@ async def replies(call: Call) -> JSON:
     parent = channel.messages.get(call.text("ts", error="thread_not_found"))
     if parent is None:
         raise SlackError("thread_not_found")
+    most = _most(call, "conversations.replies", 1000)
     rows = _between(call, [parent, *call.ws.replies(parent)])
     shown = [message_json(call.ws, m, call.core.base_url) for m in rows]
-    page = call.page(shown, "messages", limit=1000)
+    page = call.page(shown, "messages", limit=1000, most=most)
     return {**page, "has_more": bool(page["response_metadata"]["next_cursor"])}
