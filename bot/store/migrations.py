@@ -203,7 +203,7 @@ def apply(db: Database) -> None:
 
 def copy_before(db: Database, path: Path, backup_dir: Path, now: int) -> Path | None:
     """Copies a database that is about to be migrated; None when it is new and empty."""
-    if not schema().applied(db):
+    if not db.table_names():
         return None
     backup_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     dest = backup_dir / f"{path.stem}-before-migration-{now}{path.suffix}"

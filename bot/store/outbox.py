@@ -138,8 +138,8 @@ def claim_next(
 
     Order: priority, final edits before live ones, then turn. Held back are messages whose time has
     not come, whose thread root or own post is not sent yet, a second post of a channel or a second
-    edit of a message that is on its way, and what the caller skips (paused channels, messages
-    edited a moment ago). With `only_final` live edits wait, for when the budget of edits is spent.
+    edit of a message that is on its way, and what the caller skips (paused channels, live edits of
+    messages edited a moment ago). With `only_final` live edits wait, for when the budget of edits is spent.
     """
     paused = {f"{team}/{channel}" for team, channel in skip_channels}
     row = first(
@@ -147,7 +147,8 @@ def claim_next(
         """SELECT * FROM outbox o WHERE state = 'queued' AND not_before <= :now
         AND kind IN (SELECT value FROM json_each(:kinds))
         AND team || '/' || channel NOT IN (SELECT value FROM json_each(:paused))
-        AND (message_key = '' OR message_key NOT IN (SELECT value FROM json_each(:skipped)))
+        AND (message_key = '' OR final = 1
+            OR message_key NOT IN (SELECT value FROM json_each(:skipped)))
         AND (NOT :only_final OR kind <> 'update' OR final = 1)
         AND NOT EXISTS (SELECT 1 FROM outbox s WHERE s.state = 'sending' AND (
             (o.kind <> 'update' AND s.kind <> 'update'
@@ -265,3 +266,22 @@ def prune(db: Database, before: int) -> int:
 
 def _made(row: dict[str, Any]) -> Entry:
     return Entry(**{**row, "payload": load(row["payload"]), "final": bool(row["final"])})
+
+
+def posted(db: Database, message_key: str) -> bool:
+    """Whether a post of this message is queued, on its way or sent."""
+    sql = """SELECT 1 FROM outbox WHERE message_key = ? AND kind = 'post'
+        AND state IN ('queued', 'sending', 'sent') LIMIT 1"""
+    return first(db, sql, [message_key]) is not None
+
+
+def waiting(db: Database) -> bool:
+    """Whether anything is queued at all; cheaper than a claim, which writes."""
+    return first(db, "SELECT 1 FROM outbox WHERE state = 'queued' LIMIT 1") is not None
+
+
+def amend(db: Database, message_key: str, payload: Mapping[str, Any]) -> bool:
+    """Gives a post that is still queued its newest content; False when none is."""
+    sql = """UPDATE outbox SET payload = ?
+        WHERE message_key = ? AND kind = 'post' AND state = 'queued'"""
+    return changed(db, sql, [dump(payload), message_key]) > 0
