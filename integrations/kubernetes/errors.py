@@ -121,7 +121,7 @@ class ServerError(StatusError):
 
 
 _BY_STATUS: Mapping[int, tuple[type[StatusError], str, str]] = {
-    400: (BadRequest, "does not understand", ""),
+    400: (BadRequest, "does not understand", "See the log for the whole answer."),
     401: (Unauthorized, "does not accept the credentials for", "Renew the token or kubeconfig."),
     403: (
         Forbidden,
