@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from bot.config import ClusterConfig, Config
     from bot.desk import Desk
     from bot.render.document import Document
-    from integrations.helm import Helm
-    from integrations.kubernetes import KubeClient
+    from integrations.helm.client import Helm
+    from integrations.kubernetes.client import KubeClient
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ DBOS is one object per process, so a second `Durable` must wait until the first 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,7 +52,10 @@ class _Json(Serializer):
 
 class _Steps:
     async def once(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
-        return await DBOS.run_step_async({"name": name}, act)
+        async def run() -> Any:  # DBOS looks at the function, so a lambda would not be awaited
+            return await act()
+
+        return await DBOS.run_step_async({"name": name}, run)
 
 
 class Durable:
@@ -81,8 +87,9 @@ class Durable:
                 "serializer": _Json(),
                 "max_executor_threads": 16,
                 "console_log_level": "ERROR",
-                "notification_listener_polling_interval_sec": 60.0,
-                "scheduler_polling_interval_sec": 3600.0,
+                # Nothing of ours is notified or scheduled; these only bound how long closing takes.
+                "notification_listener_polling_interval_sec": 1.0,
+                "scheduler_polling_interval_sec": 60.0,
             }
         )
 
@@ -106,7 +113,12 @@ class Durable:
             await DBOS.delete_workflows_async(request_ids)
 
     def close(self) -> None:
-        """Stops DBOS' threads. Operations still running are continued by the next launch."""
+        """Stops DBOS' threads. Operations still running are continued by the next launch.
+
+        DBOS has made its pool the loop's default executor, and ends it: the loop gets another.
+        """
+        with contextlib.suppress(RuntimeError):  # no loop runs any more
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         DBOS.destroy(destroy_registry=True)
 
 

@@ -60,9 +60,13 @@ class Admissions:
         try:
             if self.closed:
                 raise Refused("The bot is stopping", hint="Try again in a minute")
-            parsed = grammar.parse(incoming.words, self._parts.commands)
+            terminal = incoming.origin.get("kind") == "terminal"
+            prefix = "onprem " if terminal else f"{self._parts.config().command} "
+            parsed = grammar.parse(
+                incoming.words, self._parts.commands, prefix=prefix, terminal=terminal
+            )
             if parsed.help:
-                document = grammar.help_document(parsed.command, self._parts.config().command)
+                document = grammar.help_document(parsed.command, prefix)
                 return self._reply(incoming, Answer(document))
             place = {**incoming.origin}
             if incoming.known:
@@ -214,7 +218,6 @@ class Admissions:
         """Commits the intent; a redelivery finds it there."""
         parts, asker, command = self._parts, incoming.asker, parsed.command
         target = command.target(parts.scope(asker, incoming.origin), parsed.params)
-        words = incoming.words
         request = Request(
             id=requests.new_id(parts.clock),
             key=incoming.key,
@@ -224,7 +227,7 @@ class Admissions:
             created_at=incoming.received,
             origin=origin_of(asker, incoming.origin, yes=parsed.yes, name=parsed.confirm or ""),
             params=dataclasses.asdict(parsed.params),
-            text=parts.redact(words if isinstance(words, str) else grammar.join(words)),
+            text=parts.redact(grammar.line(parsed)),
             cluster=target.cluster,
             namespace=target.namespace,
             app=target.app,

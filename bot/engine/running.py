@@ -102,7 +102,9 @@ class Running:
         if decoded is None:
             await self._end(request, _stuck(request))
             return
-        async with self._turns:
+        # What takes no lock (such as `cancel`) must not wait behind what it may be about.
+        turn = self._turns if decoded[0].locks else contextlib.nullcontext()
+        async with turn:
             await self._operate(request, *decoded, journal, resumed)
 
     async def _operate(

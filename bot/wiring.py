@@ -1,0 +1,212 @@
+"""The composition root: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot import registry
+from bot.clock import now
+from bot.config import ClusterConfig, Config
+from bot.context import Asker, Cluster
+from bot.desk import Desk, Powers
+from bot.engine import Engine, Observer, Parts, Replier
+from bot.errors import UsageError
+from bot.instance import InstanceLock
+from bot.redaction import Redactor
+from bot.spec import Command
+from bot.store.db import Store
+from bot.store.keys import AuditKey
+from bot.tasks import Tasks
+from bot.translation import translate
+from integrations import probes
+from integrations.helm.binary import HelmBinary, find_helm
+from integrations.helm.client import Helm
+from integrations.kubernetes.client import KubeClient
+from integrations.kubernetes.sdk import Access
+
+log = structlog.get_logger(__name__)
+
+
+class LogObserver:
+    """The product's observer of steps: the debug log."""
+
+    def boundary(self, request_id: str, step: str, edge: str) -> None:
+        """See `bot.engine.Observer`."""
+        log.debug("step", request=request_id, step=step, edge=edge)
+
+
+class Clusters:
+    """Opens each configured cluster once, when it is first used."""
+
+    def __init__(self, config: Config, helm: HelmBinary, run_directory: Path) -> None:
+        self._config, self._helm, self._run = config, helm, run_directory
+        self._open: dict[str, Cluster] = {}
+
+    def __call__(self, name: str) -> Cluster:
+        """The cluster of that name.
+
+        Raises:
+            UsageError: If none is configured under it.
+        """
+        if name not in self._open:
+            settings = self._config.clusters.get(name)
+            if settings is None:
+                known = ", ".join(sorted(self._config.clusters))
+                raise UsageError(f"There is no cluster called {name}", hint=f"Known: {known}")
+            self._open[name] = self._connect(name, settings)
+        return self._open[name]
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        for cluster in self._open.values():
+            await cluster.kube.close()
+
+    def _connect(self, name: str, settings: ClusterConfig) -> Cluster:
+        kubeconfig = settings.kubeconfig
+        kube = KubeClient(Access(name, kubeconfig, settings.context, settings.in_cluster))
+        helm = Helm(
+            self._helm,
+            run_directory=self._run,
+            kubeconfig=kubeconfig,
+            context=settings.context,
+            timeout=int(self._config.helm.timeout),
+        )
+        return Cluster(name, settings, kube, helm)
+
+
+@dataclass
+class Product:
+    """Everything but the surfaces, opened; close it at the end.
+
+    Attributes:
+        repliers: Surfaces add theirs, by the origin's kind, before `engine.start`.
+    """
+
+    config: Config
+    store: Store
+    engine: Engine
+    desk: Desk
+    clusters: Clusters
+    commands: Sequence[Command[Any, Any]]
+    repliers: dict[str, Replier]
+    tasks: Tasks
+    redactor: Redactor
+    lock: InstanceLock
+    clock: Callable[[], int]
+
+    async def close(self) -> None:
+        """Stops in the order of dependence; running operations are continued by the next start."""
+        await self.tasks.close()
+        self.engine.close()
+        await self.clusters.close()
+        await self.store.close()
+        self.lock.release()
+
+
+async def build(
+    config: Config,
+    *,
+    clock: Callable[[], int] = now,
+    observer: Observer | None = None,
+) -> Product:
+    """Opens the state and puts the product together.
+
+    Raises:
+        OnpremError: The state is in use, unusable, or the configuration names what is not there.
+    """
+    directory = config.state.directory
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = InstanceLock(directory)
+    try:
+        return await _build(config, lock, clock, observer or LogObserver())
+    except BaseException:
+        lock.release()
+        raise
+
+
+async def _build(
+    config: Config, lock: InstanceLock, clock: Callable[[], int], observer: Observer
+) -> Product:
+    directory = config.state.directory
+    redactor = Redactor()
+    redactor.register(*secret_values(config))
+    commands = registry.load(config.commands).all
+    helm = await find_helm(config.helm.executable)
+    store = await Store.open(
+        directory / "onprem.db",
+        clock=clock,
+        audit_key=AuditKey.load_or_create(config.state.key_file),
+        backup_dir=config.state.backup_directory,
+        redactor=redactor,
+        anchor=config.state.key_file.with_name("audit.head"),
+    )
+    clusters = Clusters(config, helm, directory / "run")
+    repliers: dict[str, Replier] = {}
+    tasks = Tasks()
+
+    async def cancel(request_id: str, by: Asker) -> bool:
+        return bool(await engine.cancel(request_id, by))
+
+    async def probe() -> Sequence[tuple[str, str, str]]:
+        return await probe_all(config, clusters, helm)
+
+    desk = Desk(store, Powers(commands, lambda: config, cancel, probe))
+    parts = Parts(
+        store=store,
+        audit=store.audit,
+        commands=commands,
+        config=lambda: config,
+        clusters=clusters,
+        desk=desk,
+        decide=desk.decide,
+        translate=translate,
+        redact=redactor.text,
+        repliers=repliers,
+        observer=observer,
+        clock=clock,
+        tasks=tasks,
+    )
+    engine = Engine(parts, directory / "workflows.db")
+    return Product(
+        config, store, engine, desk, clusters, commands, repliers, tasks, redactor, lock, clock
+    )
+
+
+def secret_values(config: Config) -> list[str]:
+    """Secrets that the configuration holds, for the redactor."""
+    slack = config.slack
+    held = [slack.bot_token, slack.app_token, slack.signing_secret] if slack else []
+    held += [c.rancher.token for c in config.clusters.values() if c.rancher]
+    return [secret.get_secret_value() for secret in held if secret is not None]
+
+
+def person_of(config: Config) -> Mapping[str, str]:
+    """Actor → person."""
+    return {actor: name for name, actors in config.persons.items() for actor in actors}
+
+
+async def probe_all(
+    config: Config, clusters: Clusters, helm: HelmBinary
+) -> list[tuple[str, str, str]]:
+    """Asks every system that the configuration names: what, `works` or `fails`, in words."""
+    rows = [("helm", "works", f"{helm.version}, {helm.path.name}")]
+    for name, settings in sorted(config.clusters.items()):
+        kube = clusters(name).kube
+        found = [await probes.probe_kubernetes(kube)]
+        if found[0].ok:
+            found.append(await probes.probe_velero(kube, settings.velero_namespace))
+        if settings.prometheus:
+            found.append(await probes.probe_prometheus(settings.prometheus))
+        if settings.alertmanager:
+            found.append(await probes.probe_alertmanager(settings.alertmanager))
+        if settings.rancher:
+            found.append(await probes.probe_rancher(settings.rancher.url))
+        rows += [
+            (p.system, "works" if p.ok else "fails", f"{p.message} {p.hint}".strip()) for p in found
+        ]
+    return rows

@@ -1,0 +1,252 @@
+"""An engine over the real state database and real durable steps, with commands made for tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from bot import (
+    Arg,
+    Change,
+    Ctx,
+    Document,
+    Effect,
+    Failed,
+    Op,
+    Plan,
+    Role,
+    Scope,
+    Target,
+    Title,
+    Weight,
+    command,
+)
+from bot.clock import now
+from bot.config import Config
+from bot.context import Asker, Cluster
+from bot.desk import Desk, Powers
+from bot.engine import Engine, Incoming, Notice, Parts
+from bot.redaction import Redactor
+from bot.spec import Command
+from bot.store.db import Store
+from bot.store.keys import AuditKey
+from bot.store.requests import Request
+from bot.tasks import Tasks
+from bot.translation import translate
+
+ADMIN = Asker("slack:T1/UADMIN", "ada", "Ada")
+VIEWER = Asker("slack:T1/UVIEW", "vic", "Vic")
+
+
+class World:
+    """What the test commands act upon."""
+
+    def __init__(self) -> None:
+        self.size = 1
+        self.log: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.fail = False
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A change with two steps."""
+
+    name: Annotated[str, Arg("Thing")]
+    size: Annotated[int, Arg("How many", minimum=0, maximum=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    size: int
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    name: Annotated[str, Arg("Thing")] = "all"
+
+
+def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
+    def target(scope: Scope, p: Size) -> Target:
+        return Target(scope.cluster, "shop", p.name)
+
+    async def plan(ctx: Ctx, p: Size) -> Plan:
+        weights = {True: Weight.TYPE, False: Weight.CONFIRM if p.size < world.size else Weight.RUN}
+        return Plan(
+            f"Size {p.name} from {world.size} to {p.size}",
+            facts={"before": world.size, "after": p.size},
+            changes=(Change("size", str(world.size), str(p.size)),),
+            weight=weights[p.size == 0],
+            typed=p.name,
+            nothing=p.size == world.size,
+        )
+
+    @command(
+        "size",
+        effect=Effect.CHANGE,
+        role=Role.OPERATOR,
+        params=Size,
+        target=target,
+        plan=plan,
+        view=lambda result, now: Document.of(Title(f"size is {result.size}", "good")),
+    )
+    async def size(ctx: Ctx, p: Size, op: Op) -> Sized:
+        """Size a thing."""
+
+        async def first() -> str:
+            world.log.append("first")
+            await world.gate.wait()
+            if world.fail:
+                raise Failed("It broke", why="the world said so")
+            return "one"
+
+        async def second() -> int:
+            world.log.append("second")
+            world.size = p.size
+            return p.size
+
+        async def first_done() -> str | None:
+            return "one" if "first" in world.log else None
+
+        async def second_done() -> int | None:
+            return world.size if world.size == p.size else None
+
+        await op.step("first", first, done=first_done, interruptible=True)
+        return Sized(await op.step("second", second, done=second_done))
+
+    @command(
+        "look",
+        effect=Effect.READ,
+        role=Role.VIEWER,
+        params=Look,
+        view=lambda result, now: Document.of(Title(f"size {result.size}")),
+    )
+    async def look(ctx: Ctx, p: Look) -> Sized:
+        """Look at a thing."""
+        return Sized(world.size)
+
+    return size, look
+
+
+@dataclass
+class Surface:
+    """Collects what a surface would show."""
+
+    pace: float = 0.0
+    stored: list[Notice] = field(default_factory=list)
+    ended: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def store(self, db: Any, request: Request, notice: Notice) -> None:
+        self.stored.append(notice)
+
+    def deliver(self, request: Request, notice: Notice) -> None:
+        pass
+
+    def finished(self, request: Request, data: Any, exit_code: int) -> None:
+        self.ended[request.id] = (data, exit_code)
+
+
+@dataclass
+class Rig:
+    engine: Engine
+    store: Store
+    world: World
+    surface: Surface
+    tasks: Tasks
+    counter: int = 0
+
+    async def ask(self, words: str, who: Asker = ADMIN, key: str = "", **origin: Any) -> Any:
+        """Admits, acknowledges and goes on, as a surface does."""
+        self.counter += 1
+        incoming = Incoming(
+            key or f"k{self.counter}",
+            words,
+            who,
+            {"kind": "test", "channel": "C1", **origin},
+            now(),
+        )
+        admission = await self.engine.admit(incoming)
+        if admission.reply is not None or admission.duplicate:
+            return admission, None
+        return admission, await self.engine.proceed(admission)
+
+    async def until(self, holds: Callable[[], Awaitable[bool] | bool]) -> None:
+        """Waits for a condition."""
+        async with asyncio.timeout(10):
+            while True:
+                value = holds()
+                if await value if isinstance(value, Awaitable) else value:
+                    return
+                await asyncio.sleep(0.01)
+
+
+class Nobody:
+    def boundary(self, request_id: str, step: str, edge: str) -> None:
+        pass
+
+
+@asynccontextmanager
+async def rig(path: Path, world: World, observer: Any = None) -> AsyncIterator[Rig]:
+    config = Config.model_validate(
+        {
+            "state": {"directory": str(path)},
+            "clusters": {"lab": {}},
+            "admins": [ADMIN.actor],
+        }
+    )
+    store = await Store.open(
+        path / "onprem.db", clock=now, audit_key=AuditKey.load_or_create(path / "keys" / "audit")
+    )
+    tasks, surface, commands = Tasks(), Surface(), commands_for(world)
+
+    async def never(*_: Any) -> Any:
+        return False
+
+    def clusters(name: str) -> Cluster:
+        raise AssertionError("the test commands reach no cluster")
+
+    desk = Desk(store, Powers(commands, lambda: config, never, never))
+    parts = Parts(
+        store=store,
+        audit=store.audit,
+        commands=commands,
+        config=lambda: config,
+        clusters=clusters,
+        desk=desk,
+        decide=desk.decide,
+        translate=translate,
+        redact=Redactor().text,
+        repliers={"test": surface},
+        observer=observer or Nobody(),
+        clock=now,
+        tasks=tasks,
+    )
+    engine = Engine(parts, path / "workflows.db")
+    try:
+        await engine.start()
+        yield Rig(engine, store, world, surface, tasks)
+        await tasks.settle(5)
+    finally:
+        await tasks.close()
+        engine.close()
+        await store.close()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, world: World) -> AsyncIterator[Rig]:
+    async with rig(tmp_path, world) as made:
+        yield made
