@@ -11,6 +11,7 @@ from typing import ClassVar
 from sandbox.kube.clock import timestamp
 from sandbox.kube.controllers.behaviour import Behaviours
 from sandbox.kube.controllers.index import Index
+from sandbox.kube.controllers.load import Load
 from sandbox.kube.controllers.meta import Json, controller_of, key_of
 from sandbox.kube.controllers.pace import Pace
 from sandbox.kube.controllers.records import Recorder
@@ -33,6 +34,7 @@ class Context:
         index: Objects by owner, node and namespace.
         events: Writes Event objects.
         behaviours: How images and containers behave.
+        load: How busy workloads are.
         down: Names of the nodes that are switched off.
     """
 
@@ -42,6 +44,7 @@ class Context:
     index: Index
     events: Recorder
     behaviours: Behaviours
+    load: Load = field(default_factory=Load)
     down: set[str] = field(default_factory=set)
 
     def now(self) -> datetime:

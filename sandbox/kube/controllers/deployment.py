@@ -8,13 +8,13 @@ from sandbox.kube.controllers import deployment_status, rollout
 from sandbox.kube.controllers.base import Controller, Handler
 from sandbox.kube.controllers.meta import (
     Json,
-    notes_of,
     controller_of,
     deleting,
     digest,
     key_of,
     labels,
     matches,
+    notes_of,
     owner_ref,
     pod_active,
     uid,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.kube.controllers import nodes as node_module
+from sandbox.kube.controllers.autoscaler import Autoscalers
 from sandbox.kube.controllers.base import Context
 from sandbox.kube.controllers.kubelet import Kubelet
 from sandbox.kube.resources import NODES
@@ -13,8 +14,15 @@ from sandbox.kube.resources import NODES
 class World:
     """What a person, a test or the command line may do to a practice cluster from outside."""
 
-    def __init__(self, ctx: Context, kubelet: Kubelet, nodes: node_module.Nodes) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        kubelet: Kubelet,
+        nodes: node_module.Nodes,
+        scalers: Autoscalers,
+    ) -> None:
         self._ctx = ctx
+        self._scalers = scalers
         self._kubelet = kubelet
         self._nodes = nodes
 
@@ -109,3 +117,22 @@ class World:
                 listed.remove(pattern)
         rules.slow.pop(pattern, None)
         rules.touched()
+
+    # --- load -------------------------------------------------------------
+
+    def load(self, namespace: str, workload: str, percent: float, resource: str = "cpu") -> None:
+        """Steer how busy a workload is; its autoscaler looks at once.
+
+        Args:
+            namespace: Where it is.
+            workload: Name of the Deployment or StatefulSet.
+            percent: Load of all its pods together, in percent of one pod's request.
+            resource: ``cpu`` or ``memory``.
+        """
+        self._ctx.load.steer(namespace, workload, percent, resource)
+        self._scalers.look()
+
+    def idle(self, namespace: str, workload: str, resource: str = "cpu") -> None:
+        """Take a steered load away."""
+        self._ctx.load.clear(namespace, workload, resource)
+        self._scalers.look()

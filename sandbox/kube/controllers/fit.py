@@ -5,10 +5,11 @@ Follows ``pkg/scheduler/framework/plugins``; reads only, so a test needs no stor
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sandbox.kube.controllers.meta import Json, is_true, labels, matches, quantity
+from sandbox.kube.controllers.meta import Json, controller_of, is_true, labels, matches, quantity
 
 HOSTNAME = "kubernetes.io/hostname"
 
@@ -21,11 +22,15 @@ class Room:
         node: The Node object.
         pods: The pods bound to it that have not ended.
         free: Allocatable minus requested, by resource name.
+        owners: How many pods each controller (by uid) has here.
+        choosy: Those of the pods that keep others away.
     """
 
     node: Json
     pods: list[Json]
     free: dict[str, Decimal] = field(default_factory=dict)
+    owners: Counter[str] = field(default_factory=Counter)
+    choosy: list[Json] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -35,6 +40,11 @@ class Room:
     def take(self, pod: Json, wants: dict[str, Decimal]) -> None:
         """Count a pod as placed here."""
         self.pods.append(pod)
+        owner = controller_of(pod)
+        if owner is not None:
+            self.owners[owner["uid"]] += 1
+        if (pod["spec"].get("affinity") or {}).get("podAntiAffinity"):
+            self.choosy.append(pod)
         for name, amount in wants.items():
             self.free[name] = self.free.get(name, Decimal(0)) - amount
 
@@ -123,10 +133,12 @@ def _selected(spec: Json, node: Json) -> bool:
 def _apart(pod: Json, room: Room) -> list[str]:
     """Required pod (anti-)affinity, for terms whose topology is the host."""
     affinity = pod["spec"].get("affinity") or {}
+    if not affinity and not room.choosy:
+        return []
     for term in _required(affinity.get("podAntiAffinity")):
         if any(_hit(term, pod, other) for other in room.pods):
             return ["node(s) didn't match pod anti-affinity rules"]
-    for other in room.pods:
+    for other in room.choosy:
         theirs = (other["spec"].get("affinity") or {}).get("podAntiAffinity")
         if any(_hit(term, other, pod) for term in _required(theirs)):
             return ["node(s) didn't satisfy existing pods anti-affinity rules"]

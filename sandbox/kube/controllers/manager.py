@@ -6,27 +6,45 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
+from sandbox.kube.controllers.autoscaler import Autoscalers
 from sandbox.kube.controllers.base import Context, Controller, Handler
 from sandbox.kube.controllers.behaviour import Behaviours
+from sandbox.kube.controllers.cronjobs import CronJobs
+from sandbox.kube.controllers.daemonset import DaemonSets
 from sandbox.kube.controllers.deployment import Deployments
+from sandbox.kube.controllers.disruption import Budgets
 from sandbox.kube.controllers.faults import World
+from sandbox.kube.controllers.garbage import Garbage
 from sandbox.kube.controllers.index import Index
+from sandbox.kube.controllers.jobs import Jobs
 from sandbox.kube.controllers.kubelet import Kubelet
+from sandbox.kube.controllers.namespaces import Namespaces
 from sandbox.kube.controllers.nodes import Nodes
 from sandbox.kube.controllers.pace import Pace
 from sandbox.kube.controllers.records import Recorder
 from sandbox.kube.controllers.replicaset import ReplicaSets
 from sandbox.kube.controllers.scheduler import Scheduler
+from sandbox.kube.controllers.services import Services
+from sandbox.kube.controllers.statefulset import StatefulSets
+from sandbox.kube.controllers.volumes import Volumes, default_class
 from sandbox.kube.controllers.work import Lane, Work
 from sandbox.kube.eventlog import Event
+from sandbox.kube.resources import STORAGECLASSES
 from sandbox.kube.store import Store
 
 ALL: tuple[type[Controller], ...] = (
     Scheduler,
     ReplicaSets,
+    StatefulSets,
+    DaemonSets,
+    Jobs,
+    Volumes,
     Deployments,
+    CronJobs,
+    Services,
+    Budgets,
 )
-"""Every controller but the kubelet and the nodes, which faults reach into."""
+"""The controllers nothing else reaches into."""
 
 NODE_NAMES = ("node-1", "node-2", "node-3")
 
@@ -43,9 +61,12 @@ class Controllers:
     def __init__(self, ctx: Context, kubelet: Kubelet, nodes: Nodes) -> None:
         self.ctx = ctx
         self.kubelet = kubelet
-        self.world = World(ctx, kubelet, nodes)
+        scalers, garbage, namespaces = Autoscalers(ctx), Garbage(ctx), Namespaces(ctx)
+        self.world = World(ctx, kubelet, nodes, scalers)
         self._handlers: dict[str, list[Handler]] = {}
-        for controller in (kubelet, nodes, *(kind(ctx) for kind in ALL)):
+        self._always: tuple[Handler, ...] = (garbage.handle_any, namespaces.handle_any)
+        special = (kubelet, nodes, scalers, garbage, namespaces)
+        for controller in (*special, *(kind(ctx) for kind in ALL)):
             ctx.work.register(Lane(controller.name, controller.level, controller.reconcile))
             for resource, handler in controller.watches().items():
                 self._handlers.setdefault(resource.key, []).append(handler)
@@ -55,6 +76,8 @@ class Controllers:
     def _dispatch(self, event: Event) -> None:
         self.ctx.index.apply(event)
         for handler in self._handlers.get(event.resource.key, ()):
+            handler(event)
+        for handler in self._always:
             handler(event)
 
     def replay(self) -> None:
@@ -96,4 +119,6 @@ def start(
     controllers.replay()
     for name in nodes:
         controllers.world.add_node(name)
+    if not store.scan(STORAGECLASSES):
+        store.create(STORAGECLASSES, default_class())
     return controllers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 
 from sandbox.kube.controllers import fit
 from sandbox.kube.controllers.base import Context, Controller, Handler
@@ -13,7 +14,6 @@ from sandbox.kube.controllers.meta import (
     deleting,
     is_true,
     key_of,
-    uid,
     with_condition,
 )
 from sandbox.kube.controllers.work import Key
@@ -99,7 +99,7 @@ class Scheduler(Controller):
             self._refuse(key, pod, _unavailable(len(rooms), reasons))
             return
         owner = (controller_of(pod) or {}).get("uid", "")
-        best = min(fitting, key=lambda r: (_siblings(r, owner), len(r.pods), r.name))
+        best = min(fitting, key=lambda r: (r.owners[owner], len(r.pods), r.name))
         if self._claims_wait(key, pod, best.name):
             return
         self._bind(pod, best, wants)
@@ -113,12 +113,12 @@ class Scheduler(Controller):
             found.append(self._rooms[name])
         return found
 
-    def _bind(self, pod: Json, room: fit.Room, wants: object) -> None:
+    def _bind(self, pod: Json, room: fit.Room, wants: dict[str, Decimal]) -> None:
         def place(copy: Json) -> None:
             copy["spec"]["nodeName"] = room.name
 
         self.ctx.edit(PODS, pod, place)
-        room.take(pod, fit.requests(pod["spec"]))
+        room.take(pod, wants)
         ns, name = key_of(pod)
         self.ctx.events.normal(
             pod, "Scheduled", f"Successfully assigned {ns}/{name} to {room.name}", source=NAME
@@ -197,12 +197,6 @@ def _ended(pod: Json) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _siblings(room: fit.Room, owner: str) -> int:
-    if not owner or len(room.pods) > 200:  # counting thousands of siblings gains nothing
-        return 0
-    return sum(1 for pod in room.pods if (controller_of(pod) or {}).get("uid") == owner)
-
-
 def _unavailable(count: int, reasons: Counter[str]) -> str:
     if not count:
         return "no nodes available to schedule pods"
@@ -222,6 +216,3 @@ def _unavailable(count: int, reasons: Counter[str]) -> str:
 
 def _preemptable(why: str) -> bool:
     return why.startswith("Insufficient") or why == "Too many pods" or "anti-affinity" in why
-
-
-__all__ = ["NAME", "SELECTED_NODE", "Scheduler", "uid"]

@@ -1,0 +1,22 @@
+"""How busy the workloads are, as far as autoscalers and graphs ask."""
+
+from __future__ import annotations
+
+
+class Load:
+    """How busy workloads are, in percent of what their pods request."""
+
+    def __init__(self) -> None:
+        self._set: dict[tuple[str, str, str], float] = {}
+
+    def steer(self, namespace: str, workload: str, percent: float, resource: str = "cpu") -> None:
+        """Fix the total load of a workload, in percent of one pod's request, over all pods."""
+        self._set[namespace, workload, resource] = percent
+
+    def clear(self, namespace: str, workload: str, resource: str = "cpu") -> None:
+        """Let the workload idle again."""
+        self._set.pop((namespace, workload, resource), None)
+
+    def per_pod(self, namespace: str, workload: str, resource: str, pods: int) -> float:
+        """Return the load of each of its pods, in percent of a pod's request."""
+        return self._set.get((namespace, workload, resource), 20.0) / max(1, pods)
