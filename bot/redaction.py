@@ -16,7 +16,8 @@ from urllib.parse import quote
 MARK = "[redacted]"
 SHORTEST = 4  # a shorter value would blacken ordinary words
 
-_NAME = (  # bounded in front, so that a long dotted word costs no quadratic time
+# Repetitions are bounded where a long line could make them quadratic.
+_NAME = (
     r"(?:[\w.-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|keyfile|credentials?"
     r"|(?:api|master|access|private|secret)[_-]?key))"
 )
@@ -31,7 +32,7 @@ _PATTERNS = (
     r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",  # JSON Web Token, as in service account tokens
     r"(?P<keep1>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)?\s*)[\w.~+/=-]{4,}",
     r"(?P<keep2>\bbearer\s+)[\w.~+/-]{20,}=*",
-    r"(?P<keep3>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)",  # scheme://user:password@
+    r"(?P<keep3>\b[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,200}:)\S{1,500}(?=@)",  # scheme://user:password@
     rf"(?P<keep4>\b{_NAME}[\"']?\s*[:=]\s*){_VALUE}",
     rf"(?P<keep5>--{_NAME}\s+){_VALUE}",
 )

@@ -119,6 +119,7 @@ def copy(source: Path, dest: Path) -> None:
         verdict = db.execute("PRAGMA quick_check").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"{source} is damaged: {verdict}")
+        db.execute("PRAGMA query_only=OFF")  # which forbids even a copy to another file
         migrations.vacuum_into(db, dest)
     finally:
         db.conn.close()
