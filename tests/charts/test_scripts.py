@@ -173,3 +173,40 @@ def test_the_test_pod_believes_only_a_query(tmp_path: Path, code: int, status: i
         check=False,
     )
     assert done.returncode == status, done.stderr
+
+
+def test_the_server_waits_until_the_database_answers_queries(tmp_path: Path) -> None:
+    driver = tmp_path / "node_modules" / "mongodb"
+    driver.mkdir(parents=True)
+    (driver / "index.js").write_text(
+        "let asked = 0;\n"
+        "const fail = (codeName) => { throw Object.assign(new Error('to u:p@h'), { codeName }); };\n"
+        "exports.MongoClient = class {\n"
+        "  constructor(uri) { if (uri !== process.env.EXPECTED) throw new Error('wrong URI'); }\n"
+        "  db() { return {\n"
+        "    command: async () => { asked += 1; if (asked === 1) fail('HostUnreachable'); },\n"
+        "    collection: () => ({ findOne: async () => { if (asked === 2) fail('Unauthorized'); } }),\n"
+        "  }; }\n"
+        "  async close() {}\n"
+        "};\n"
+    )
+    fake = tmp_path / "fake.js"
+    fake.write_text(
+        "globalThis.setTimeout = (then) => setImmediate(then);\n"
+        + (FILES / "wait-for-database.js").read_text()
+    )
+    uri = "mongodb://u:p@h/parse"
+    done = subprocess.run(
+        [str(NODE), str(fake)],
+        env={"PARSE_SERVER_DATABASE_URI": uri, "EXPECTED": uri},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Waiting for the database: HostUnreachable",
+        "Waiting for the database: Unauthorized",
+        "The database answers.",
+    ]
