@@ -1,0 +1,112 @@
+"""What every surface shares: cleaned outside text, aligned tables, head and tail of long output."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import assert_never
+
+from bot.render.document import Inline, Mono, Person, StepState, Strong, Table, Tone, When
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # device strings
+    r"|\x1b[ -/]*[0-~]?"
+)
+_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+
+TONE_WORD: dict[Tone, str] = {"plain": "", "good": "OK", "warn": "Warning", "bad": "Problem"}
+TONE_EMOJI: dict[Tone, str] = {"plain": "", "good": "✅", "warn": "⚠️", "bad": "❌"}
+TONE_MARK: dict[Tone, str] = {"plain": "", "good": "+", "warn": "!", "bad": "x"}
+STEP_EMOJI: dict[StepState, str] = {
+    "pending": "⚪",
+    "running": "🔄",
+    "done": "✅",
+    "skipped": "⏭️",
+    "failed": "❌",
+}
+
+
+def clean(text: str, *, breaks: bool = True) -> str:
+    """Removes terminal escapes, control characters and direction overrides.
+
+    Args:
+        text: Anything from outside.
+        breaks: Keep line breaks and tabs; else they become spaces.
+    """
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    if not breaks:
+        text = " ".join(text.split())
+    return "".join(
+        char
+        for char in text
+        if char in "\n\t" or (unicodedata.category(char) not in ("Cc", "Cs") and _shown(char))
+    )
+
+
+def _shown(char: str) -> bool:
+    return char not in _OVERRIDES
+
+
+def moment(at: int) -> str:
+    """`2026-11-22 18:04 UTC`, for where the reader's own time zone is not known."""
+    try:
+        return f"{datetime.fromtimestamp(at / 1_000_000, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{at} µs"
+
+
+def words(parts: Sequence[Inline]) -> str:
+    """A paragraph without any emphasis."""
+    return "".join(word(part) for part in parts)
+
+
+def word(part: Inline) -> str:
+    """One part of a paragraph without any emphasis."""
+    match part:
+        case str():
+            return clean(part)
+        case Mono() | Strong():
+            return clean(part.text)
+        case When():
+            return moment(part.at)
+        case Person():
+            return clean(part.name or part.actor, breaks=False)
+        case _:
+            assert_never(part)
+
+
+def row_tones(table: Table) -> list[Tone]:
+    """One tone for each row, plain where none is given."""
+    missing: list[Tone] = ["plain"] * (len(table.rows) - len(table.tones))
+    return [*table.tones[: len(table.rows)], *missing]
+
+
+def table_lines(table: Table) -> list[str]:
+    """Aligned columns under their names; toned rows carry a mark in front."""
+    toned = any(tone != "plain" for tone in table.tones)
+    head = ["", *table.columns] if toned else list(table.columns)
+    rows = [[clean(cell, breaks=False) for cell in row] for row in table.rows]
+    if toned:
+        rows = [[TONE_MARK[tone], *row] for tone, row in zip(row_tones(table), rows, strict=True)]
+    head = [clean(cell, breaks=False) for cell in head]
+    count = max(map(len, [head, *rows]))
+    cells = [[*row, *([""] * (count - len(row)))] for row in [head, *rows]]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(pad, row, widths)).rstrip() for row in cells]
+
+
+def width(text: str) -> int:
+    """How many cells of a fixed-width face the text fills."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def pad(text: str, cells: int) -> str:
+    """Fills up with spaces."""
+    return text + " " * (cells - width(text))
