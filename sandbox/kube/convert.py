@@ -35,7 +35,11 @@ def to_stored(resource: Resource, obj: Json) -> Json:
 def from_stored(resource: Resource, obj: Json) -> Json:
     """Return a kept object as ``resource`` shows it."""
     rule = _FROM.get(resource)
-    return rule(obj) if rule else obj
+    if rule is not None:
+        return rule(obj)
+    if resource.custom and obj.get("apiVersion") != resource.api_version:
+        return {**obj, "apiVersion": resource.api_version}
+    return obj
 
 
 def _hpa_to(obj: Json) -> Json:

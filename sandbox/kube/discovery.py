@@ -12,7 +12,6 @@ _SUBRESOURCES: dict[str, tuple[tuple[str, str, str], tuple[str, ...]]] = {
     "scale": (("autoscaling", "v1", "Scale"), _WRITE),
     "eviction": (("policy", "v1", "Eviction"), ("create",)),
     "exec": (("", "v1", "PodExecOptions"), ("create", "get")),
-    "portforward": (("", "v1", "PodPortForwardOptions"), ("create", "get")),
     "finalize": (("", "v1", "Namespace"), ("update",)),
     "log": (("", "v1", "Pod"), ("get",)),
 }

@@ -62,8 +62,17 @@ def encode(body: Any, answer: Answer = Answer()) -> tuple[bytes, str]:
     return dumps(body), JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A body that is JSON text already."""
+
+    data: bytes
+
+
 def dumps(body: Any) -> bytes:
     """Encode compact JSON."""
+    if isinstance(body, Encoded):
+        return body.data
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -46,7 +46,6 @@ ALLOWED: dict[str, frozenset[str]] = {
         "insecureSkipTLSVerifyBackend",
     },
     "exec": _COMMON | {"command", "container", "stdin", "stdout", "stderr", "tty"},
-    "portforward": _COMMON | {"ports"},
 }
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -107,7 +106,7 @@ def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
         verb = "watch" if flag(query, "watch") else "list"
     elif verb == "delete" and not target.name:
         verb = "deletecollection"
-    if target.subresource in ("log", "exec", "portforward"):
+    if target.subresource in ("log", "exec"):
         return target.subresource
     fits = bool(target.name) == (verb in ("get", "update", "patch", "delete"))
     if target.subresource == "eviction":

@@ -142,7 +142,7 @@ def _review(group: str, kind: str, *, namespaced: bool = False) -> Resource:
 _ALL = ("all",)
 _STATUS = ("status",)
 _SCALE = ("scale", "status")
-_POD_SUBRESOURCES = ("eviction", "exec", "log", "portforward", "status")
+_POD_SUBRESOURCES = ("eviction", "exec", "log", "status")
 
 NAMESPACES = _core("Namespace", "namespaces", ("ns",), namespaced=False, sub=("finalize", "status"))
 PODS = _core("Pod", "pods", ("po",), categories=_ALL, sub=_POD_SUBRESOURCES, generation=True)

@@ -54,10 +54,6 @@ class PodRuntime(Protocol):
         """
         ...
 
-    async def portforward(self, pod: Json, port: int, data: bytes) -> bytes | None:
-        """Answer bytes sent to a port of the pod; None when nothing listens there."""
-        ...
-
     def evict(self, store: Store, pod: Json, options: Json) -> Json:
         """Evict the pod or refuse, and return the ``metav1.Status`` of success.
 

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sandbox.kube import convert
 from sandbox.kube.errors import ApiError
@@ -24,7 +24,7 @@ _DEFAULT_SECONDS = 1800
 _ENCODED_KEPT = 256
 _BACKLOG = 20_000
 
-Present = Callable[[Json], Json]
+Present = Callable[[Json], Any]
 
 
 class Sink(Protocol):

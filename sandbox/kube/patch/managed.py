@@ -170,9 +170,9 @@ def _merge(field: Field | None, live: Any, config: Any) -> Any:
             else:
                 result[name] = thaw(value)
         return result
-    if isinstance(config, list) and isinstance(live, list) and field is not None:
-        if field.list_type in ("map", "set"):
-            return _merge_list(field, live, config)
+    lists = isinstance(config, list) and isinstance(live, list)
+    if lists and field is not None and field.list_type in ("map", "set"):
+        return _merge_list(field, live, config)
     return thaw(config)
 
 

@@ -1,0 +1,253 @@
+"""The HTTP server of the practice cluster: who may ask, which part answers, how it fails."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import platform
+
+from aiohttp import web
+
+from sandbox.kube import discovery, errors, media
+from sandbox.kube.clock import Clock, utc_now
+from sandbox.kube.definitions import Definitions
+from sandbox.kube.errors import ApiError
+from sandbox.kube.faults import Faults, fault_from_json
+from sandbox.kube.jsonutil import Json
+from sandbox.kube.objects import ObjectApi
+from sandbox.kube.openapi import OpenApi
+from sandbox.kube.resources import NAMESPACES
+from sandbox.kube.runtime import PodRuntime
+from sandbox.kube.schema.fields import Schemas
+from sandbox.kube.store import Store
+from sandbox.kube.table.render import Tables
+from sandbox.kube.watching import WatchHub
+
+_log = logging.getLogger(__name__)
+_OPEN_PATHS = frozenset({"/healthz", "/readyz", "/livez", "/version"})
+_FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_LARGEST_BODY = 3 * 1024 * 1024
+
+
+class KubeServer:
+    """Serves a store as a Kubernetes API on the loopback interface.
+
+    Args:
+        store: The objects.
+        runtime: What runs in pods: logs, exec, eviction.
+        version: The version the server says it has.
+        token: The bearer token clients must show; None lets everybody in.
+        clock: The time for ages and logs.
+        faults: Failures in force; also set through ``/sandbox/faults``.
+        bookmark_seconds: How often watches get a bookmark.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runtime: PodRuntime,
+        *,
+        version: str = "v1.35.4",
+        token: str | None = None,
+        clock: Clock = utc_now,
+        faults: Faults | None = None,
+        bookmark_seconds: float = 60.0,
+    ) -> None:
+        self.store = store
+        self.faults = faults or Faults()
+        self._version = version
+        self._token = token
+        schemas = Schemas()
+        tables = Tables(store, clock)
+        self._definitions = Definitions(store, schemas, tables)
+        self._openapi = OpenApi(store.registry, schemas)
+        self._hub = WatchHub(store, bookmark_seconds=bookmark_seconds)
+        self._objects = ObjectApi(
+            store, runtime, clock=clock, schemas=schemas, tables=tables, hub=self._hub
+        )
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+        for name in _FIRST_NAMESPACES:
+            if store.peek(NAMESPACES, None, name) is None:
+                store.create(NAMESPACES, {"metadata": {"name": name}})
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """End all watches and stop listening."""
+        self._hub.close()
+        self._definitions.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def drop_watches(self) -> int:
+        """Cut the connection of every open watch; returns how many there were."""
+        return self._hub.drop_all()
+
+    @property
+    def url(self) -> str:
+        """The server's address, without a trailing slash."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def kubeconfig(self) -> Json:
+        """Return a kubeconfig for this server; it holds the token."""
+        user: Json = {"token": self._token} if self._token else {}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "sandbox", "cluster": {"server": self.url}}],
+            "users": [{"name": "sandbox-admin", "user": user}],
+            "contexts": [
+                {
+                    "name": "sandbox",
+                    "context": {
+                        "cluster": "sandbox",
+                        "user": "sandbox-admin",
+                        "namespace": "default",
+                    },
+                }
+            ],
+            "current-context": "sandbox",
+        }
+
+    # -- one request -----------------------------------------------------------------------
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._authenticate(request)
+            if request.path == "/sandbox/faults":
+                return await self._admin(request)
+            await self.faults.meet(request.method, request.path)
+            return await self._route(request)
+        except ApiError as error:
+            return _refusal(error)
+        except ConnectionError:
+            raise
+        except web.HTTPException:
+            raise
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            return _refusal(ApiError(500, "InternalError", "Internal error occurred: see the log"))
+
+    def _authenticate(self, request: web.Request) -> None:
+        if self._token is None or request.path in _OPEN_PATHS:
+            return
+        kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(
+            given.strip().encode(), self._token.encode()
+        ):
+            raise errors.unauthorized()
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.rstrip("/") or "/"
+        parts = path.strip("/").split("/")
+        if path in ("/healthz", "/readyz", "/livez"):
+            return web.Response(text="ok")
+        if path == "/version":
+            return _json(self._version_body())
+        if parts[0] == "openapi":
+            return self._serve_openapi(path, parts)
+        if parts[0] in ("api", "apis"):
+            small = self._serve_discovery(request, parts)
+            return small if small is not None else await self._objects.serve(request)
+        raise errors.not_implemented(f"the path {request.path!r}")
+
+    def _version_body(self) -> Json:
+        major, minor, _ = self._version.removeprefix("v").split(".", 2)
+        return {
+            "major": major,
+            "minor": minor,
+            "gitVersion": self._version,
+            "gitCommit": "",
+            "gitTreeState": "clean",
+            "buildDate": "1970-01-01T00:00:00Z",
+            "goVersion": "",
+            "compiler": "python",
+            "platform": f"linux/{platform.machine()}",
+        }
+
+    def _serve_openapi(self, path: str, parts: list[str]) -> web.Response:
+        if parts[:2] != ["openapi", "v3"]:
+            raise errors.not_implemented(f"the path {path!r}; use /openapi/v3")
+        if len(parts) == 2:
+            return _json(self._openapi.index())
+        document = self._openapi.document("/".join(parts[2:]))
+        return web.Response(body=document, content_type=media.JSON)
+
+    def _serve_discovery(self, request: web.Request, parts: list[str]) -> web.Response | None:
+        """Answer a discovery path; None when the path is below a group version."""
+        core = parts[0] == "api"
+        registry = self.store.registry
+        if len(parts) == 1:
+            answer = media.negotiate(request.headers.get("Accept", ""))
+            if answer.form == "Discovery":
+                return _discovery(discovery.aggregated(registry, core=core))
+            if core:
+                return _json(discovery.versions(self.url.removeprefix("http://")))
+            return _json(discovery.groups(registry))
+        group = "" if core else parts[1]
+        if group not in registry.groups():
+            raise errors.path_not_found()
+        if not core and len(parts) == 2:
+            return _json(discovery.group_document(registry, group))
+        version = parts[1] if core else parts[2]
+        if version not in registry.groups()[group]:
+            raise errors.path_not_found()
+        if len(parts) == (2 if core else 3):
+            return _json(discovery.resource_list(registry, group, version))
+        return None
+
+    async def _admin(self, request: web.Request) -> web.Response:
+        """The switchboard of failures: GET lists, POST adds, DELETE ends them.
+
+        A POST of ``{"dropWatches": true}`` cuts all watches.
+        """
+        if request.method == "GET":
+            return _json({"faults": self.faults.to_json()})
+        if request.method == "DELETE":
+            self.faults.clear()
+            return _json({"faults": []})
+        if request.method != "POST":
+            raise errors.not_implemented(f"{request.method} of /sandbox/faults")
+        body = media.object_body(media.decode(await request.read(), media.JSON))
+        if body == {"dropWatches": True}:
+            return _json({"dropped": self.drop_watches()})
+        try:
+            self.faults.add(fault_from_json(body))
+        except ValueError as error:
+            raise errors.bad_request(str(error)) from error
+        return _json({"faults": self.faults.to_json()})
+
+
+def _json(body: Json) -> web.Response:
+    return web.Response(body=media.dumps(body), content_type=media.JSON)
+
+
+def _discovery(body: Json) -> web.Response:
+    kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    return web.Response(body=media.dumps(body), headers={"Content-Type": kind})
+
+
+def _refusal(error: ApiError) -> web.Response:
+    return web.Response(
+        body=json.dumps(error.status()).encode(),
+        content_type=media.JSON,
+        status=error.code,
+        headers=error.headers,
+    )

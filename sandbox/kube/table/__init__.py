@@ -1,0 +1,1 @@
+"""Tables made by the server: the columns and cells that ``kubectl get`` prints."""
