@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
 from bot.redaction import Redactor
+from bot.slack.surface import SlackSurface
 from bot.spec import Command
 from bot.store.db import Store
 from bot.store.keys import AuditKey
 from bot.tasks import Tasks
+from bot.terminal.server import TerminalReplier, TerminalServer
 from bot.translation import translate
 from integrations import probes
 from integrations.helm.binary import HelmBinary, find_helm
@@ -30,6 +32,8 @@ from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
 
 log = structlog.get_logger(__name__)
+
+SOCKET = "onprem.sock"
 
 
 class LogObserver:
@@ -81,11 +85,7 @@ class Clusters:
 
 @dataclass
 class Product:
-    """Everything but the surfaces, opened; close it at the end.
-
-    Attributes:
-        repliers: Surfaces add theirs, by the origin's kind, before `engine.start`.
-    """
+    """Everything, put together; start it once, close it at the end."""
 
     config: Config
     store: Store
@@ -93,14 +93,27 @@ class Product:
     desk: Desk
     clusters: Clusters
     commands: Sequence[Command[Any, Any]]
-    repliers: dict[str, Replier]
+    terminal: TerminalServer
+    slack: SlackSurface | None
     tasks: Tasks
-    redactor: Redactor
     lock: InstanceLock
     clock: Callable[[], int]
 
+    async def start(self) -> None:
+        """Continues what an earlier process left, then listens."""
+        if self.slack is not None:
+            await self.slack.open()
+        await self.engine.start()
+        await self.terminal.listen(self.config.state.directory / SOCKET)
+        if self.slack is not None:
+            await self.slack.listen()
+
     async def close(self) -> None:
         """Stops in the order of dependence; running operations are continued by the next start."""
+        await self.terminal.close()
+        (self.config.state.directory / SOCKET).unlink(missing_ok=True)
+        if self.slack is not None:
+            await self.slack.close()
         await self.tasks.close()
         self.engine.close()
         await self.clusters.close()
@@ -113,8 +126,15 @@ async def build(
     *,
     clock: Callable[[], int] = now,
     observer: Observer | None = None,
+    slack: bool = True,
 ) -> Product:
-    """Opens the state and puts the product together.
+    """Opens the state and puts the product together; `Product.start` comes next.
+
+    Args:
+        config: What to build.
+        clock: Microseconds UTC.
+        observer: Sees every boundary of a step.
+        slack: Whether to connect to Slack, if it is configured.
 
     Raises:
         OnpremError: The state is in use, unusable, or the configuration names what is not there.
@@ -123,14 +143,18 @@ async def build(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(directory)
     try:
-        return await _build(config, lock, clock, observer or LogObserver())
+        return await _build(config, lock, clock, observer or LogObserver(), slack)
     except BaseException:
         lock.release()
         raise
 
 
 async def _build(
-    config: Config, lock: InstanceLock, clock: Callable[[], int], observer: Observer
+    config: Config,
+    lock: InstanceLock,
+    clock: Callable[[], int],
+    observer: Observer,
+    slack: bool,
 ) -> Product:
     directory = config.state.directory
     redactor = Redactor()
@@ -172,8 +196,15 @@ async def _build(
         tasks=tasks,
     )
     engine = Engine(parts, directory / "workflows.db")
+    teller = TerminalReplier()
+    repliers["terminal"] = teller
+    terminal = TerminalServer(engine, teller, config.person_of, clock)
+    surface = None
+    if slack and config.slack is not None:
+        surface = SlackSurface(lambda: config, config.slack, store, engine, clock)
+        repliers["slack"] = surface.replier
     return Product(
-        config, store, engine, desk, clusters, commands, repliers, tasks, redactor, lock, clock
+        config, store, engine, desk, clusters, commands, terminal, surface, tasks, lock, clock
     )
 
 
@@ -183,11 +214,6 @@ def secret_values(config: Config) -> list[str]:
     held = [slack.bot_token, slack.app_token, slack.signing_secret] if slack else []
     held += [c.rancher.token for c in config.clusters.values() if c.rancher]
     return [secret.get_secret_value() for secret in held if secret is not None]
-
-
-def person_of(config: Config) -> Mapping[str, str]:
-    """Actor → person."""
-    return {actor: name for name, actors in config.persons.items() for actor in actors}
 
 
 async def probe_all(

@@ -29,17 +29,17 @@ class People:
 
     Args:
         client: The Web API.
-        persons: Actor → person, from the configuration in force.
+        person_of: Actor → person, by the configuration in force.
         clock: Microseconds UTC.
     """
 
     def __init__(
         self,
         client: AsyncWebClient,
-        persons: Callable[[], Mapping[str, str]],
+        person_of: Callable[[str], str],
         clock: Callable[[], int],
     ) -> None:
-        self._client, self._persons, self._clock = client, persons, clock
+        self._client, self._person_of, self._clock = client, person_of, clock
         self._users: dict[tuple[str, str], _Known] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._groups_at = -FRESH
@@ -108,4 +108,4 @@ class People:
 
     def _asker(self, team: str, user: str, name: str, **more: Any) -> Asker:
         actor = f"slack:{team}/{user}"
-        return Asker(actor, self._persons().get(actor, actor), name, **more)
+        return Asker(actor, self._person_of(actor), name, **more)

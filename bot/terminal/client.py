@@ -1,0 +1,148 @@
+"""The person's side of the terminal: words out, documents in, questions answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from bot.render import terminal
+from bot.render.document import Actions, Button, Document, Progress, from_json
+from bot.render.text import clean
+
+LINE_LIMIT = 64_000_000
+UNANSWERED = 1
+
+
+@dataclass
+class Screen:
+    """Where things are shown, and who is asked.
+
+    Attributes:
+        as_json: Only the result, as JSON, on standard output.
+        ask: Reads an answer; None when nobody is there to ask.
+    """
+
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    as_json: bool = False
+    interactive: bool = False
+    _shown: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def document(self, document: Document, *, failed: bool = False) -> None:
+        """Shows a document; failures go to standard error when a machine reads."""
+        stream = self.err if failed or self.as_json else self.out
+        if self.as_json and not failed:
+            return
+        terminal.show(document, stream)
+        stream.flush()
+
+    def progress(self, document: Document) -> None:
+        """Shows the steps that are new or have moved on since the last state."""
+        if self.as_json:
+            return
+        for step in (s for e in document.elements if isinstance(e, Progress) for s in e.steps):
+            seen = (step.state, step.detail)
+            if self._shown.get(step.name) != seen:
+                self._shown[step.name] = seen
+                detail = f"  {step.detail}" if step.detail else ""
+                line = f"  {step.state:8} {step.name}{detail}"
+                self.err.write(clean(line) + "\n")
+        self.err.flush()
+
+    def data(self, data: Any) -> None:
+        """Prints the result for machines."""
+        if self.as_json:
+            self.out.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+async def talk(path: Path, words: Sequence[str], screen: Screen) -> int:
+    """Runs one command through the bot behind a socket; returns the exit code.
+
+    Raises:
+        OSError: If nobody listens there.
+    """
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+    try:
+        _send(writer, {"words": list(words)})
+        while line := await reader.readline():
+            code = await _hear(json.loads(line), writer, screen)
+            if code is not None:
+                return code
+    finally:
+        writer.close()
+    screen.err.write("The bot has gone away. The job goes on when it is back: onprem jobs\n")
+    return UNANSWERED
+
+
+async def _hear(
+    message: Mapping[str, Any], writer: asyncio.StreamWriter, screen: Screen
+) -> int | None:
+    kind = message["kind"]
+    if kind == "end":
+        screen.data(message["data"])
+        return int(message["exit_code"])
+    if kind == "answer":
+        code = int(message["exit_code"])
+        screen.document(from_json(message["document"]), failed=code != 0)
+        screen.data(message["data"])
+        return code
+    if kind == "notice":
+        document = from_json(message["document"])
+        question = None if message["final"] else _question(document)
+        if question is not None:
+            return await _decide(document, question, writer, screen)
+        if message["final"]:
+            screen.document(document)
+        else:
+            screen.progress(document)
+    return None
+
+
+def _question(document: Document) -> Sequence[Button] | None:
+    for element in document.elements:
+        if isinstance(element, Actions):
+            acts = {button.act for button in element.buttons}
+            if acts & {"confirm", "type"}:
+                return element.buttons
+    return None
+
+
+async def _decide(
+    document: Document, buttons: Sequence[Button], writer: asyncio.StreamWriter, screen: Screen
+) -> int | None:
+    screen.document(document)
+    go = next(b for b in buttons if b.act in ("confirm", "type"))
+    leave = next((b for b in buttons if b.act == "dismiss"), None)
+    if not screen.interactive:
+        how = f"--confirm {go.typed}" if go.act == "type" else "--yes"
+        screen.err.write(f"Not run: nobody is here to ask. Add {how} to go on.\n")
+        if leave is not None:
+            _send(writer, {"press": leave.token})
+            await writer.drain()
+        return UNANSWERED
+    prompt = f"Type {go.typed} to go on: " if go.act == "type" else "Go on? [y/N] "
+    said = (await asyncio.to_thread(_read, prompt)).strip()
+    yes = said == go.typed if go.act == "type" else said.lower() in ("y", "yes")
+    if not yes and leave is None:
+        return UNANSWERED
+    chosen = go if yes else leave
+    assert chosen is not None  # noqa: S101 - one of the two was just found
+    _send(writer, {"press": chosen.token, "typed": said if go.act == "type" and yes else ""})
+    await writer.drain()
+    return None
+
+
+def _read(prompt: str) -> str:
+    try:
+        return input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def _send(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
