@@ -6,6 +6,7 @@ channels by name or id. An act that a client would not allow raises `Refused`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -37,7 +38,10 @@ class Acting(Using):
         user, channel = self._place(who, where)
         command, _, text = line.strip().partition(" ")
         if thread_ts is not None:
-            raise self._refuse(user, channel, f"{command} is not supported in threads. Sorry!")
+            sorry = f"{command} is not supported in threads. Sorry!"
+            raise self._refuse(user, channel, sorry, thread_ts)
+        if command == "/invite":
+            return self._invite(user, channel, text.strip())
         if command not in self.workspace.app.commands:
             raise self._refuse(user, channel, f"{command} is not a valid command.")
         if "commands" not in self.workspace.app.scopes:
@@ -53,9 +57,29 @@ class Acting(Using):
             self._show_ack(delivery, user, channel, command, link)
         return delivery
 
-    def _refuse(self, user: User, channel: Channel, reason: str) -> Refused:
-        self.responses.say(user.id, channel.id, reason)
+    def _refuse(
+        self, user: User, channel: Channel, reason: str, thread_ts: str | None = None
+    ) -> Refused:
+        self.responses.say(user.id, channel.id, reason, thread_ts)
         return Refused(reason)
+
+    def _invite(self, user: User, channel: Channel, name: str) -> Delivery:
+        """Slack's own /invite: bring somebody, usually the bot, into the channel."""
+        if user.id not in channel.members:
+            raise self._refuse(user, channel, "You have to be in a channel to invite others.")
+        try:
+            guest = self.workspace.person(name.strip("<@>"))
+        except LookupError as unknown:
+            raise self._refuse(user, channel, str(unknown)) from None
+        now = self.core.clock.monotonic()
+        done = Delivery("slash_commands", {}, sent=now, acked=now)
+        done.shown = f"{guest.name} joined the channel."
+        if not self.workspace.join(channel, guest):
+            done.shown = f"{guest.name} is already in the channel."
+        self.responses.say(user.id, channel.id, done.shown)
+        joined = {"type": "member_joined_channel", "user": guest.id, "channel": channel.id}
+        self.event({**joined, "team": guest.team_id, "inviter": user.id})
+        return done
 
     def _show_ack(
         self, delivery: Delivery, user: User, channel: Channel, command: str, link: str
@@ -73,7 +97,10 @@ class Acting(Using):
     def say(
         self, who: Who, where: Where, text: str, *, thread_ts: str | None = None
     ) -> tuple[Message, Delivery | None]:
-        """Post a message; mentions of the bot and direct messages reach the app as events."""
+        """Post a message; mentions of the bot and direct messages reach the app as events.
+
+        The text is escaped as Slack's client does, and @names become mentions.
+        """
         user, channel = self._place(who, where)
         ws = self.workspace
         if user.id not in channel.members:
@@ -81,7 +108,7 @@ class Acting(Using):
         if channel.is_archived:
             raise Refused(f"#{channel.name} is archived")
         bot = ws.users[ws.app.bot_user]
-        text = text.replace(f"@{bot.name}", f"<@{bot.id}>")
+        text = self._written(text)
         message = ws.post(channel, user.id, text, thread_ts=thread_ts)
         event: JSON = {
             "user": user.id,
@@ -103,10 +130,18 @@ class Acting(Using):
         self, who: Who, where: Where, text: str, *, thread_ts: str | None = None
     ) -> Delivery | None:
         """Write "@bot text" and give the delivery of the event; None if the app gets none."""
-        _, delivery = self.say(
-            who, where, f"<@{self.workspace.app.bot_user}> {text}", thread_ts=thread_ts
-        )
-        return delivery
+        bot = self.workspace.app.name
+        return self.say(who, where, f"@{bot} {text}", thread_ts=thread_ts)[1]
+
+    def _written(self, text: str) -> str:
+        """What Slack's client makes of typed text: escaped, with mentions by id."""
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        ids = {user.name: user.id for user in self.workspace.users.values()}
+
+        def mention(found: re.Match[str]) -> str:
+            return f"<@{ids[found[1]]}>" if found[1] in ids else found[0]
+
+        return re.sub(r"(?<![\w.])@([a-z0-9._-]*[a-z0-9])", mention, text)
 
     def event(self, event: JSON) -> Delivery | None:
         """Send an event if the app has subscribed to its kind and the hour's share is not used."""

@@ -67,13 +67,13 @@ async def connect(server: SlackServer) -> AsyncIterator[Connect]:
     async def connect(app: AsyncApp) -> AsyncSocketModeHandler:
         handler = AsyncSocketModeHandler(app, server.app_token, web_client=app.client)
         handlers.append(handler)
-        await handler.connect_async()
+        await handler.connect_async()  # type: ignore[no-untyped-call]
         await server.wait_for_sockets(len(handlers))
         return handler
 
     yield connect
     for handler in handlers:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def test_the_upload_address_takes_the_announced_bytes_once(
 async def test_completing_needs_all_steps_and_a_channel_of_the_bot(
     client: AsyncWebClient, server: SlackServer, ops: str, session: aiohttp.ClientSession
 ) -> None:
-    async def complete(file_id: str, **where: str) -> str:
+    async def complete(file_id: str, **where: Any) -> str:
         with pytest.raises(SlackApiError) as refused:
             await client.files_completeUploadExternal(files=[{"id": file_id}], **where)
         return str(refused.value.response["error"])

@@ -301,7 +301,7 @@ async def test_errors_stay_below_the_input(server: SlackServer, opened: AsyncApp
 async def test_a_submission_can_update_push_and_clear(
     server: SlackServer, opened: AsyncApp
 ) -> None:
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"response_action": "update", "view": modal("Second")},
         {"response_action": "push", "view": modal("Third")},
         {"response_action": "clear"},
