@@ -1,0 +1,115 @@
+"""Helm's English, told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations.helm import errors
+
+SCHEMA = (
+    "values don't meet the specifications of the schema(s) in the following chart(s):\n"
+    "parse-server:\n"
+)
+OLD_SCHEMA = (
+    f"Error: UPGRADE FAILED: {SCHEMA}"
+    "- replicas: Invalid type. Expected: integer, given: string\n"
+    "- (root): Additional property nope is not allowed\n"
+)
+NEW_SCHEMA = f"Error: {SCHEMA}- at '/mongodb/replicas': got string, want integer\n"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "kind"),
+    [
+        ("Error: release: not found", errors.ReleaseNotFound),
+        (
+            "Error: uninstall: Release not loaded: parse: release: not found",
+            errors.ReleaseNotFound,
+        ),
+        (
+            "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+            errors.AnotherOperationInProgress,
+        ),
+        (
+            'Error: Kubernetes cluster unreachable: Get "https://10.0.0.1:6443/version": dial tcp '
+            "10.0.0.1:6443: connect: connection refused",
+            errors.Unreachable,
+        ),
+        ("Error: etcdserver: request timed out", errors.Unreachable),
+        ("Error: UPGRADE FAILED: timed out waiting for the condition", errors.Timeout),
+        (
+            "Error: failed pre-install: 1 error occurred:\n\t* context deadline exceeded",
+            errors.Timeout,
+        ),
+        (
+            'Error: query: failed to query with labels: secrets is forbidden: User "bot" cannot '
+            'list resource "secrets" in API group "" in the namespace "parse"',
+            errors.Forbidden,
+        ),
+        ("Error: Kubernetes cluster unreachable: the server has asked", errors.Unreachable),
+        ('Error: path "charts/nope" not found', errors.ChartNotFound),
+        ("Error: Chart.yaml file is missing", errors.ChartNotFound),
+        (
+            "Error: execution error at (parse/templates/a.yaml:1:3): a key is required",
+            errors.ChartInvalid,
+        ),
+        ("Error: parse error at (parse/templates/a.yaml:1): unclosed action", errors.ChartInvalid),
+        (
+            "Error: YAML parse error on parse/templates/a.yaml: error converting YAML to JSON",
+            errors.ChartInvalid,
+        ),
+        (OLD_SCHEMA, errors.SchemaRefused),
+        (
+            'Error: UPGRADE FAILED: cannot patch "x" with kind Deployment: Deployment.apps "x" is '
+            "invalid: spec.selector: Invalid value: field is immutable",
+            errors.ObjectRefused,
+        ),
+        (
+            'Error: INSTALLATION FAILED: Unable to continue with install: Service "x" in namespace '
+            '"parse" exists and cannot be imported into the current release: invalid ownership '
+            "metadata",
+            errors.AlreadyExists,
+        ),
+        (
+            'Error: UPGRADE FAILED: Apply failed with 1 conflict: conflict with "kubectl" with '
+            "subresource scale using apps/v1: .spec.replicas",
+            errors.Conflict,
+        ),
+        ("Error: UPGRADE FAILED: context canceled", errors.Cancelled),
+        ("Error: something else", errors.HelmError),
+        ("", errors.HelmError),
+    ],
+)
+def test_classification(stderr: str, kind: type[errors.HelmError]) -> None:
+    found = errors.classify(stderr, release="parse", code=1)
+    assert type(found) is kind
+    assert found.message
+    assert found.hint
+    assert "\n" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("stderr", "paths"),
+    [(OLD_SCHEMA, ("replicas", "(root)")), (NEW_SCHEMA, ("mongodb.replicas",))],
+)
+def test_refused_values_are_named(stderr: str, paths: tuple[str, ...]) -> None:
+    found = errors.classify(stderr, release="parse", code=1)
+    assert isinstance(found, errors.SchemaRefused)
+    assert found.paths == paths
+
+
+def test_the_other_manager_is_named() -> None:
+    found = errors.classify('Error: conflict with "kubectl" using', release="parse", code=1)
+    assert isinstance(found, errors.Conflict)
+    assert found.manager == "kubectl"
+
+
+def test_warnings_are_not_taken_for_the_reason() -> None:
+    stderr = "WARNING: Kubernetes configuration file is group-readable\nError: it broke\n"
+    found = errors.classify(stderr, release="parse", code=1)
+    assert "it broke" in found.message
+    assert "WARNING" not in found.message
+
+
+def test_secrets_are_blanked_longest_first() -> None:
+    assert errors.scrub("abc abcdef", ["abc", "abcdef", ""]) == "(secret) (secret)"
