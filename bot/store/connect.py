@@ -79,6 +79,8 @@ def connect(
         check_same_thread=False,
     )
     try:
+        # Text that somebody made invalid is read all the same, and shown by `audit verify`.
+        conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         db = Database(conn, execute_plugins=False, strict=True)
         pragmas = ["foreign_keys=ON", "temp_store=MEMORY", "trusted_schema=OFF"]
         if read_only:

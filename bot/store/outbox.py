@@ -139,7 +139,8 @@ def claim_next(
     Order: priority, final edits before live ones, then turn. Held back are messages whose time has
     not come, whose thread root or own post is not sent yet, a second post of a channel or a second
     edit of a message that is on its way, and what the caller skips (paused channels, live edits of
-    messages edited a moment ago). With `only_final` live edits wait, for when the budget of edits is spent.
+    messages edited a moment ago). With `only_final` live edits wait, for when the budget of edits
+    is spent.
     """
     paused = {f"{team}/{channel}" for team, channel in skip_channels}
     row = first(

@@ -83,7 +83,8 @@ def _wrong(
         return f"its format {row['format']} is unknown to this version"
     if row["key_id"] not in ring:
         return f"it is signed with the key {row['key_id']}, which is not in the key file"
-    if not hmac.compare_digest(sign(row, ring[row["key_id"]]), row["hash"]):
+    signed = sign(row, ring[row["key_id"]]).encode()
+    if not hmac.compare_digest(signed, row["hash"].encode("utf-8", "surrogateescape")):
         return "it was changed after it was written"
     if row["prev_hash"] != (last["hash"] if last else ""):
         return "it does not follow the row before it, which was replaced"

@@ -158,6 +158,41 @@ def test_rewriting_the_whole_log_needs_the_key(db, log, tmp_path, clock):
     assert verify(db, KEY).first_broken == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["hash = 'é'", "actor = CAST(x'ff' AS TEXT)", "kind = 'rotate', body = 'no json'"],
+)
+def test_whatever_a_row_is_changed_to_the_verdict_comes_and_the_log_goes_on(
+    db, log, tmp_path, clock, change
+):
+    fill(db, log, 2)
+    tampered(tmp_path / "tables.db", f"UPDATE audit SET {change} WHERE seq = 2")
+    assert verify(db, KEY).first_broken == 2
+    new = AuditKey(b"n" * 32, (KEY.secret,))
+    fill(db, AuditLog(new, clock, Redactor()), 1)
+    assert verify(db, new).first_broken == 2
+
+
+def test_a_key_that_nobody_announced_is_found(db, log):
+    fill(db, log, 1)
+    (row,) = audit.page(db)
+    new = AuditKey(b"n" * 32, (KEY.secret,))
+    raw = {name: getattr(row, name) for name in audit.COLUMNS}
+    raw |= {"seq": 2, "prev_hash": row.hash, "key_id": new.id, "body": "{}"}
+    raw["hash"] = audit.sign(raw, new.secret)
+    db.table("audit").insert(raw)
+    found = verify(db, new)
+    assert found.first_broken == 2
+    assert "without a row that says so" in found.why
+
+
+def test_a_long_log_is_read_to_its_end(db, log, tmp_path):
+    fill(db, log, 1005)
+    assert verify(db, KEY).rows == 1005
+    tampered(tmp_path / "tables.db", "UPDATE audit SET target = 'x' WHERE seq = 1003")
+    assert verify(db, KEY).first_broken == 1003
+
+
 def test_a_guard_that_was_taken_off_is_named(db, log):
     fill(db, log, 2)
     db.execute("DROP TRIGGER audit_no_update")

@@ -161,3 +161,15 @@ def test_a_handle_moves_with_a_repost_and_can_be_forgotten(db):
 def test_an_unknown_kind_is_refused(db, kind):
     with pytest.raises(Exception, match="CHECK"):
         outbox.enqueue(db, replace(POST, kind=kind), 1)
+
+
+def test_a_queued_post_can_be_given_newer_content(db):
+    assert (outbox.waiting(db), outbox.posted(db, "m1")) == (False, False)
+    say(db, "old")
+    assert (outbox.waiting(db), outbox.posted(db, "m1")) == (True, True)
+    assert outbox.amend(db, "m1", {"text": "new"})
+    assert claimed(db) == "new"
+    assert not outbox.amend(db, "m1", {"text": "too late"})
+    assert (outbox.waiting(db), outbox.posted(db, "m1")) == (False, True)
+    outbox.fail(db, 1, 5, "gone")
+    assert not outbox.posted(db, "m1")
