@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from slack_bolt.async_app import AsyncApp
 
 from sandbox.slack import Refused, SlackServer
 
 
-def test_typed_text_is_escaped_and_names_become_mentions(server: SlackServer) -> None:
+async def test_typed_text_is_escaped_and_names_become_mentions(server: SlackServer) -> None:
     ws = server.workspace
     message, delivery = server.say("alice", "ops", "@bob <b> & me@bob @nobody. Hi @onprem.")
     bob, bot = ws.person("bob").id, ws.app.bot_user
@@ -18,7 +19,7 @@ def test_typed_text_is_escaped_and_names_become_mentions(server: SlackServer) ->
     assert delivery.payload["event"]["type"] == "app_mention"
 
 
-def test_mentions_without_the_bot_in_the_channel_reach_nobody(server: SlackServer) -> None:
+async def test_mentions_without_the_bot_in_the_channel_reach_nobody(server: SlackServer) -> None:
     assert server.mention("alice", "general", "hello") is None
 
 
@@ -32,7 +33,7 @@ async def test_invite_brings_the_bot_into_a_channel(server: SlackServer) -> None
         await server.slash("alice", "general", "/invite @ghost")
 
 
-def test_people_write_only_where_they_are(server: SlackServer) -> None:
+async def test_people_write_only_where_they_are(server: SlackServer) -> None:
     with pytest.raises(Refused, match="cannot see"):
         server.say("gus", "ops", "hello")
     with pytest.raises(Refused, match="join #partners first"):
@@ -40,7 +41,7 @@ def test_people_write_only_where_they_are(server: SlackServer) -> None:
 
 
 async def test_direct_messages_arrive_as_events(
-    server: SlackServer, bolt: Any, connect: Any, until: Any
+    server: SlackServer, bolt: AsyncApp, connect: Any, until: Any
 ) -> None:
     seen: list[str] = []
 
