@@ -15,12 +15,12 @@ _EVICT_AFTER_SECONDS = 300
 def default_pod(obj: Json) -> None:
     """Fill in a pod: its spec, and what admission adds to pods only."""
     spec = obj.setdefault("spec", {})
+    if not spec.get("serviceAccountName"):
+        spec["serviceAccountName"] = spec.get("serviceAccount") or "default"
     default_pod_spec(spec)
-    _fill(spec, enableServiceLinks=True)
-    spec["serviceAccountName"] = spec.get("serviceAccountName") or "default"
     _fill(
         spec,
-        serviceAccount=spec["serviceAccountName"],
+        enableServiceLinks=True,
         priority=0,
         preemptionPolicy="PreemptLowerPriority",
         tolerations=[],
@@ -55,6 +55,9 @@ def default_pod_spec(spec: Json) -> None:
         securityContext={},
         schedulerName="default-scheduler",
     )
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in _containers(spec):
         _container(container)
         if spec.get("hostNetwork"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import logging
@@ -22,6 +23,7 @@ from sandbox.kube.runtime import PodRuntime
 from sandbox.kube.schema.fields import Schemas
 from sandbox.kube.store import Store
 from sandbox.kube.table.render import Tables
+from sandbox.kube.tls import self_signed
 from sandbox.kube.watching import WatchHub
 
 _log = logging.getLogger(__name__)
@@ -37,7 +39,8 @@ class KubeServer:
         store: The objects.
         runtime: What runs in pods: logs, exec, eviction.
         version: The version the server says it has.
-        token: The bearer token clients must show; None lets everybody in.
+        token: The bearer token clients must show, over TLS, for clients send tokens no other
+            way; None lets everybody in over plain HTTP.
         clock: The time for ages and logs.
         faults: Failures in force; also set through ``/sandbox/faults``.
         bookmark_seconds: How often watches get a bookmark.
@@ -58,6 +61,7 @@ class KubeServer:
         self.faults = faults or Faults()
         self._version = version
         self._token = token
+        self._certificate = self_signed() if token else None
         schemas = Schemas()
         tables = Tables(store, clock)
         self._definitions = Definitions(store, schemas, tables)
@@ -84,7 +88,8 @@ class KubeServer:
             app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        context = self._certificate.server_context() if self._certificate else None
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=context)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
@@ -103,15 +108,25 @@ class KubeServer:
     @property
     def url(self) -> str:
         """The server's address, without a trailing slash."""
-        return f"http://127.0.0.1:{self._port}"
+        scheme = "https" if self._certificate else "http"
+        return f"{scheme}://127.0.0.1:{self._port}"
+
+    @property
+    def authority_pem(self) -> str:
+        """The certificate that clients must trust; empty for plain HTTP."""
+        return self._certificate.certificate_pem if self._certificate else ""
 
     def kubeconfig(self) -> Json:
         """Return a kubeconfig for this server; it holds the token."""
         user: Json = {"token": self._token} if self._token else {}
+        cluster: Json = {"server": self.url}
+        if self._certificate:
+            authority = base64.b64encode(self.authority_pem.encode()).decode()
+            cluster["certificate-authority-data"] = authority
         return {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "sandbox", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "sandbox", "cluster": cluster}],
             "users": [{"name": "sandbox-admin", "user": user}],
             "contexts": [
                 {
@@ -199,7 +214,7 @@ class KubeServer:
             if answer.form == "Discovery":
                 return _discovery(discovery.aggregated(registry, core=core))
             if core:
-                return _json(discovery.versions(self.url.removeprefix("http://")))
+                return _json(discovery.versions(self.url.partition("//")[2]))
             return _json(discovery.groups(registry))
         group = "" if core else parts[1]
         if group not in registry.groups():

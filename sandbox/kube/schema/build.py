@@ -48,9 +48,9 @@ def slim(node: Any, *, names: bool = False) -> Any:
     for key, value in node.items():
         if names:
             kept[key] = slim(value)
-        elif key in ("default", "required", "enum"):
+        elif key in ("default", "required", "enum") or key.startswith("x-kubernetes-"):
             kept[key] = value
-        elif key in _KEEP or key.startswith("x-kubernetes-"):
+        elif key in _KEEP:
             kept[key] = slim(value, names=key == "properties")
     return kept
 
