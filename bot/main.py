@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from bot.config import Config
+from bot.redaction import Redactor
 from bot.store import backup
 from bot.tasks import Tasks
 from bot.wiring import Product, build
@@ -27,13 +28,15 @@ DRAIN_SECONDS = 50.0
 
 
 @asynccontextmanager
-async def serving(config: Config, *, slack: bool = True) -> AsyncIterator[Product]:
+async def serving(
+    config: Config, *, slack: bool = True, redactor: Redactor | None = None
+) -> AsyncIterator[Product]:
     """The product, started; closed at the end.
 
     Raises:
         OnpremError: As `bot.wiring.build`.
     """
-    product = await build(config, slack=slack)
+    product = await build(config, slack=slack, redactor=redactor)
     try:
         await product.start()
         yield product
@@ -41,7 +44,7 @@ async def serving(config: Config, *, slack: bool = True) -> AsyncIterator[Produc
         await product.close()
 
 
-async def run(config: Config) -> int:
+async def run(config: Config, redactor: Redactor) -> int:
     """Runs until SIGTERM or SIGINT, then drains.
 
     Operations that do not end within the drain are left to the next start; a helm that still runs
@@ -52,7 +55,7 @@ async def run(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     chores = Tasks()
-    async with serving(config) as product:
+    async with serving(config, redactor=redactor) as product:
         chores.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
         chores.spawn(_regularly(NIGHT_SECONDS, lambda: _nightly(product)), "nightly")
         _notify("READY=1")

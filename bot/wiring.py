@@ -22,6 +22,7 @@ from bot.slack.surface import SlackSurface
 from bot.spec import Command
 from bot.store.db import Store
 from bot.store.keys import AuditKey
+from bot.store.restore import finish_restore
 from bot.tasks import Tasks
 from bot.terminal.server import TerminalReplier, TerminalServer
 from bot.translation import translate
@@ -33,7 +34,7 @@ from integrations.kubernetes.sdk import Access
 
 log = structlog.get_logger(__name__)
 
-SOCKET = "onprem.sock"
+SOCKET, STATE, WORKFLOWS = "onprem.sock", "onprem.db", "workflows.db"
 
 
 class LogObserver:
@@ -126,6 +127,7 @@ async def build(
     *,
     clock: Callable[[], int] = now,
     observer: Observer | None = None,
+    redactor: Redactor | None = None,
     slack: bool = True,
 ) -> Product:
     """Opens the state and puts the product together; `Product.start` comes next.
@@ -134,6 +136,7 @@ async def build(
         config: What to build.
         clock: Microseconds UTC.
         observer: Sees every boundary of a step.
+        redactor: Learns the secrets that the configuration holds.
         slack: Whether to connect to Slack, if it is configured.
 
     Raises:
@@ -143,7 +146,8 @@ async def build(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(directory)
     try:
-        return await _build(config, lock, clock, observer or LogObserver(), slack)
+        hide = redactor or Redactor()
+        return await _build(config, lock, clock, observer or LogObserver(), hide, slack)
     except BaseException:
         lock.release()
         raise
@@ -154,15 +158,16 @@ async def _build(
     lock: InstanceLock,
     clock: Callable[[], int],
     observer: Observer,
+    redactor: Redactor,
     slack: bool,
 ) -> Product:
     directory = config.state.directory
-    redactor = Redactor()
     redactor.register(*secret_values(config))
     commands = registry.load(config.commands).all
     helm = await find_helm(config.helm.executable)
+    finish_restore({name: directory / name for name in (STATE, WORKFLOWS)})
     store = await Store.open(
-        directory / "onprem.db",
+        directory / STATE,
         clock=clock,
         audit_key=AuditKey.load_or_create(config.state.key_file),
         backup_dir=config.state.backup_directory,
@@ -195,7 +200,7 @@ async def _build(
         clock=clock,
         tasks=tasks,
     )
-    engine = Engine(parts, directory / "workflows.db")
+    engine = Engine(parts, directory / WORKFLOWS)
     teller = TerminalReplier()
     repliers["terminal"] = teller
     terminal = TerminalServer(engine, teller, config.person_of, clock)

@@ -1,0 +1,205 @@
+"""What `onprem` does on a host: reach the running bot, or be it for the length of a command."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot import example
+from bot.config import Config, load
+from bot.errors import Failed, Refused, UsageError
+from bot.logs import configure_logging
+
+STATE_FILES = ("onprem.db", "workflows.db")
+SETTLE_SECONDS = 3600.0
+
+
+def run(config: Config) -> int:
+    """`onprem run`."""
+    from bot import main
+    from bot.redaction import Redactor
+
+    redactor = Redactor()
+    configure_logging(redactor=redactor)
+    return asyncio.run(main.run(config, redactor))
+
+
+def init(words: Sequence[str]) -> int:
+    """`onprem init [FILE]`."""
+    path = Path(words[0]) if words else Path("onprem.yaml")
+    state = path.resolve().parent / "state"
+    content = example.text(state=str(state), host=socket.gethostname(), user=getpass.getuser())
+    example.write(path, content)
+    print(f"Wrote {path}. Edit it, then run: onprem check")
+    return 0
+
+
+def manifest(config: Config) -> int:
+    """`onprem manifest`."""
+    from bot import manifest as slack_manifest
+    from bot import registry
+
+    print(slack_manifest.text(config, registry.load(config.commands).all), end="")
+    return 0
+
+
+def command(config: Config, words: Sequence[str]) -> int:
+    """Any command: through the running bot, or in this process when the state is here and free."""
+    configure_logging(quiet=True)
+    return asyncio.run(_command(config, words))
+
+
+def trial(kubeconfig: Path, words: Sequence[str]) -> int:
+    """`onprem --kubeconfig FILE …`: that cluster, with a state that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="onprem-") as folder:
+        return command(_throw_away(Path(folder), kubeconfig.resolve()), words)
+
+
+def in_sandbox(words: Sequence[str]) -> int:
+    """`onprem --sandbox …`: a practice world for one command."""
+    with _sandbox() as world:
+        return trial(Path(str(world["kubeconfig"])), words)
+
+
+def practice(which: str, words: Sequence[str]) -> int:
+    """`onprem sandbox`, `onprem demo`."""
+    if which == "demo":
+        from sandbox import demo
+
+        return demo.main(words)
+    from sandbox import cli
+
+    return cli.main(words)
+
+
+def state(config: Config, words: Sequence[str]) -> int:
+    """`onprem state copy | list | restore NAME`."""
+    from bot.clock import now
+    from bot.store import backup
+
+    act, *rest = words
+    directory = config.state.directory
+    copies = config.state.backup_directory
+    if act == "list" and not rest:
+        for copy in backup.snapshots(copies):
+            print(f"{copy.name}  {copy.size / 1e6:.1f} MB")
+        return 0
+    if act == "copy" and not rest:
+        made = backup.snapshot([directory / name for name in STATE_FILES], copies, now=now())
+        print(f"Copied to {made.path}")
+        return 0
+    if act == "restore" and len(rest) == 1:
+        return _restore(config, rest[0])
+    raise UsageError("Usage: onprem state copy | list | restore NAME")
+
+
+def _restore(config: Config, name: str) -> int:
+    from bot.clock import now
+    from bot.instance import InstanceLock
+    from bot.redaction import Redactor
+    from bot.store import backup
+    from bot.store.audit import AuditLog
+    from bot.store.keys import AuditKey
+    from bot.store.restore import restore
+
+    directory = config.state.directory
+    lock = InstanceLock(directory)
+    try:
+        key = AuditKey.load_or_create(config.state.key_file)
+        actor = f"os:{socket.gethostname()}/{getpass.getuser()}"
+        restored = restore(
+            backup.chosen(config.state.backup_directory, name),
+            {file: directory / file for file in STATE_FILES},
+            config.state.backup_directory,
+            log=AuditLog(key, now, Redactor()),
+            actor=actor,
+            person=config.person_of(actor),
+            now=now(),
+            note=config.state.key_file.with_name("audit.head"),
+        )
+    finally:
+        lock.release()
+    before = f" What it replaced is copy {restored.before.name}." if restored.before else ""
+    print(f"The state is restored (audit row {restored.audit_seq}).{before}")
+    return 0
+
+
+async def _command(config: Config, words: Sequence[str]) -> int:
+    from bot.terminal.client import Screen, talk
+    from bot.wiring import SOCKET
+
+    screen = Screen(
+        as_json="--json" in words, interactive=sys.stdin.isatty() and sys.stderr.isatty()
+    )
+    path = config.state.directory / SOCKET
+    try:
+        return await talk(path, words, screen)
+    except (FileNotFoundError, ConnectionRefusedError):
+        pass  # no bot runs here
+    except PermissionError:
+        raise Refused(
+            "The running bot may not be asked",
+            why=f"{path} belongs to another user",
+            hint="Join its group, or ask through Slack",
+        ) from None
+    return await _alone(config, words, screen, path)
+
+
+async def _alone(config: Config, words: Sequence[str], screen: Any, path: Path) -> int:
+    from bot import main
+    from bot.terminal.client import talk
+
+    try:
+        async with main.serving(config, slack=False) as product:
+            code = await talk(path, words, screen)
+            await product.engine.drain(SETTLE_SECONDS)
+            return code
+    except OSError as error:
+        raise Refused(
+            f"The state in {config.state.directory} cannot be used here",
+            why=error.strerror or type(error).__name__,
+            hint="Run this on the bot's own host, or ask through Slack",
+        ) from error
+
+
+def _throw_away(folder: Path, kubeconfig: Path) -> Config:
+    content: Mapping[str, Any] = {
+        "state": {"directory": str(folder / "state")},
+        "clusters": {"trial": {"kubeconfig": str(kubeconfig)}},
+        "admins": [f"os:{socket.gethostname()}/{getpass.getuser()}"],
+        "apps": {"parse": _example_app()},
+    }
+    path = folder / "onprem.yaml"
+    path.write_text(yaml.safe_dump(dict(content)), encoding="utf-8")
+    return load(path)
+
+
+def _example_app() -> Mapping[str, Any]:
+    whole = yaml.safe_load(example.text(state="state", host="host", user="user"))
+    app: Mapping[str, Any] = whole["apps"]["parse"]
+    return app
+
+
+@contextmanager
+def _sandbox() -> Iterator[Mapping[str, Any]]:
+    """A practice world in a process of its own, ended with the command."""
+    process = subprocess.Popen([sys.executable, "-m", "sandbox"], stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line:
+            raise Failed("The practice world did not start", hint="Run `onprem sandbox` to see why")
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        process.wait()
