@@ -180,12 +180,16 @@ def test_the_server_waits_until_the_database_answers_queries(tmp_path: Path) -> 
     driver.mkdir(parents=True)
     (driver / "index.js").write_text(
         "let asked = 0;\n"
-        "const fail = (codeName) => { throw Object.assign(new Error('to u:p@h'), { codeName }); };\n"
+        "const fail = (codeName) => {\n"
+        "  throw Object.assign(new Error('to u:p@h'), { codeName });\n"
+        "};\n"
         "exports.MongoClient = class {\n"
         "  constructor(uri) { if (uri !== process.env.EXPECTED) throw new Error('wrong URI'); }\n"
         "  db() { return {\n"
         "    command: async () => { asked += 1; if (asked === 1) fail('HostUnreachable'); },\n"
-        "    collection: () => ({ findOne: async () => { if (asked === 2) fail('Unauthorized'); } }),\n"
+        "    collection: () => ({\n"
+        "      findOne: async () => { if (asked === 2) fail('Unauthorized'); },\n"
+        "    }),\n"
         "  }; }\n"
         "  async close() {}\n"
         "};\n"
