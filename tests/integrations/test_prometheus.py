@@ -82,6 +82,7 @@ async def test_a_query_travels_in_the_body(fake: Fake, prometheus: Prometheus) -
         (503, "timeout", QueryTimeout),
         (503, "unavailable", PrometheusUnreachable),
         (401, "", PrometheusUnreachable),
+        (200, "", PrometheusUnreachable),
     ],
 )
 async def test_failures_keep_their_reason_and_are_not_repeated(
