@@ -19,10 +19,21 @@ FAIL_TAGS = ("*:broken", "*:does-not-exist")
 CRASH_TAGS = ("*:crash",)
 
 
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """A program still waits; it is asked again.
+
+    Attributes:
+        what: What it waits for.
+    """
+
+    what: str
+
+
 class Programs(Protocol):
     """Knows what containers that run to their end do."""
 
-    def run(self, pod: Json, container: Json) -> ExecResult | None:
+    def run(self, pod: Json, container: Json) -> ExecResult | NotYet | None:
         """Run a container's command to its end; None: it is not known and just ends well."""
         ...
 

@@ -258,6 +258,9 @@ class Container:
 
     def _end(self, now: float, around: Surroundings) -> None:
         result = self._run(around)
+        if isinstance(result, behaviour.NotYet):
+            self.due = now + max(around.pace.complete, SHORTEST_WAIT)
+            return
         self.output = result.stdout + result.stderr
         self.ready, self.ready_due = False, NEVER
         self.terminated = {
@@ -271,7 +274,7 @@ class Container:
         if self.restart == "Always" or (self.restart == "OnFailure" and result.exit_code):
             self.due = now
 
-    def _run(self, around: Surroundings) -> ExecResult:
+    def _run(self, around: Surroundings) -> ExecResult | behaviour.NotYet:
         if around.behaviours.crashes(self.image):
             return ExecResult(exit_code=1)
         programs = around.behaviours.programs

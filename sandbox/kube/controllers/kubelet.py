@@ -64,6 +64,14 @@ class Kubelet(Controller):
         run = self._runs.get(key_of(pod))
         return run if run is not None and run.uid == pod["metadata"]["uid"] else None
 
+    def written(self, pod: Json, container: str, previous: bool) -> bytes | None:
+        """Return what a known program wrote in its latest run or the one before."""
+        run = self.run_of(pod)
+        for item in run.containers if run else ():
+            if item.name == container:
+                return item.previous_output if previous else item.output
+        return None
+
     def rules_changed(self) -> None:
         """Look at every pod again: a fault came or went."""
         now = asyncio.get_running_loop().time()

@@ -44,6 +44,8 @@ class ReplicaSet:
         config: The configuration document, None before ``rs.initiate``.
         primary: Host of the primary, None while there is none.
         term: Number of the latest election.
+        elected: When that was.
+        users: Passwords by user name.
     """
 
     now: Callable[[], float]
@@ -52,6 +54,7 @@ class ReplicaSet:
     primary: str | None = None
     term: int = 0
     elected: float = 0.0
+    users: dict[str, str] = field(default_factory=dict)
     _up: dict[str, Server] = field(default_factory=dict)
     _data: dict[str, float] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
@@ -165,7 +168,7 @@ class ReplicaSet:
                 )
         self.config, self.term, self.primary = config, 0, None
         long_ago = self.now() - self.sync
-        self._data = {}
+        self._data, self.users = {}, {}
         for member in config["members"]:
             server = self.server(member["host"])
             if server is not None:

@@ -1,0 +1,82 @@
+"""Names and connections inside the cluster: which pods answer at ``service:port``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.kube.resources import PODS, SERVICES
+from sandbox.kube.store import Store
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a connection.
+
+    Attributes:
+        resolved: Whether the name is known.
+        pods: The pods that would take the connection.
+    """
+
+    resolved: bool
+    pods: tuple[Json, ...] = ()
+
+
+def running(pod: Json) -> bool:
+    """Whether a pod's containers run and it was not asked to stop."""
+    status = pod.get("status") or {}
+    states = [c.get("state") or {} for c in status.get("containerStatuses") or ()]
+    return (
+        "deletionTimestamp" not in pod["metadata"]
+        and status.get("phase") == "Running"
+        and bool(states)
+        and all("running" in state for state in states)
+    )
+
+
+def ready(pod: Json) -> bool:
+    """Whether a pod takes traffic."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return running(pod) and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def connect(store: Store, host: str, namespace: str) -> Answer:
+    """Find who answers at a cluster-internal host name.
+
+    Args:
+        store: The cluster's objects.
+        host: Such as ``web``, ``web.prod`` or ``db-0.db.prod.svc.cluster.local``.
+        namespace: Where the caller is.
+    """
+    parts = host.removesuffix(".").removesuffix(".cluster.local").removesuffix(".svc").split(".")
+    first = store.peek(SERVICES, parts[1] if len(parts) > 1 else namespace, parts[0])
+    if first is not None and len(parts) <= 2:
+        return Answer(True, tuple(p for p in _behind(store, first) if ready(p)))
+    if len(parts) in (2, 3):
+        home = parts[2] if len(parts) == 3 else namespace
+        service = store.peek(SERVICES, home, parts[1])
+        pod = store.peek(PODS, home, parts[0])
+        if service is not None and pod is not None and pod["spec"].get("subdomain") == parts[1]:
+            early = service["spec"].get("publishNotReadyAddresses")
+            if early or ready(pod):
+                return Answer(True, (pod,) if running(pod) else ())
+    return Answer(False)
+
+
+def _behind(store: Store, service: Json) -> list[Json]:
+    selector = service["spec"].get("selector")
+    if not selector:
+        return []
+    return [
+        pod
+        for pod in store.scan(PODS, service["metadata"]["namespace"])
+        if selector.items() <= (pod["metadata"].get("labels") or {}).items()
+    ]
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL or of ``host:port/path``."""
+    return urlsplit(url if "://" in url else f"//{url}").hostname or ""
