@@ -204,6 +204,7 @@ HPAS_V1 = _in(
     ("hpa",),
     categories=_ALL,
     sub=_STATUS,
+    alias_of="horizontalpodautoscalers.autoscaling",
 )
 PDBS = _in(
     "policy",

@@ -309,7 +309,8 @@ class Store:
     def _stored_form(self, resource: Resource) -> Resource:
         if not resource.alias_of:
             return resource
-        return next(r for r in self.registry if r.qualified == resource.alias_of)
+        kept = (r for r in self.registry if r.qualified == resource.alias_of and not r.alias_of)
+        return next(kept)
 
 
 def _ns(resource: Resource, namespace: str | None) -> str:

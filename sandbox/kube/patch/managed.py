@@ -133,8 +133,12 @@ def apply_configuration(
         for manager, owned in owners.items()
         if manager != writer and owned.fields & difference.written
     }
-    if conflicts and not force and not _covered(field, live, writer, conflicts):
-        raise _conflict_error(conflicts, owners)
+    if not force:
+        free = _applied_before(field, live) if writer.name == "kubectl" else _NOTHING
+        disputed = {manager: fields - free for manager, fields in conflicts.items()}
+        disputed = {manager: fields for manager, fields in disputed.items() if fields}
+        if disputed:
+            raise _conflict_error(disputed, owners)
     lost = difference.written | difference.removed
     for manager, owned in list(owners.items()):
         owners[manager] = replace(owned, fields=owned.fields - lost)
@@ -144,18 +148,17 @@ def apply_configuration(
     return merged
 
 
-def _covered(
-    field: Field, live: Json | None, writer: Manager, conflicts: dict[Manager, FieldSet]
-) -> bool:
-    """Whether kubectl once applied all these fields from the client's side itself."""
+def _applied_before(field: Field, live: Json | None) -> FieldSet:
+    """Fields that kubectl applied from the client's side and that nobody changed since."""
     text = ((live or {}).get("metadata", {}).get("annotations") or {}).get(_LAST_APPLIED)
-    if writer.name != "kubectl" or not text:
-        return False
     try:
-        applied = field_set(field, json.loads(text))
+        applied = json.loads(text) if text else None
     except ValueError:
-        return False
-    return _NOTHING.union(*conflicts.values()) <= applied
+        applied = None
+    if not isinstance(applied, dict):
+        return _NOTHING
+    since = compare(field, _bare(applied), _bare(live or {}))
+    return field_set(field, applied) - since.written - since.removed
 
 
 def _merge(field: Field | None, live: Any, config: Any) -> Any:
