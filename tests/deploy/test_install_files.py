@@ -1,6 +1,7 @@
 """The systemd unit, the image and the bot's own chart, against what the bot reads."""
 
 import configparser
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.cli import HOST_COMMANDS
 from bot.config import load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -165,14 +167,22 @@ def test_lint_is_clean() -> None:
     assert "[WARNING]" not in done.stdout
 
 
-def test_unit_image_and_chart_start_the_same_command() -> None:
+def test_unit_image_and_chart_start_the_bot_by_the_command_it_has() -> None:
     service, _ = unit()
     words = service["ExecStart"].split()[1:]
+    assert words[:2] == ["--config", "/etc/onprem/onprem.yaml"]
+    assert words[2] in HOST_COMMANDS
     dockerfile = (DEPLOY / "Dockerfile").read_text()
-    assert f'CMD ["{words[0]}", "--config", "/etc/onprem/onprem.yaml"]' in dockerfile
-    assert words == [words[0], "--config", "/etc/onprem/onprem.yaml"]
+    assert f"CMD {json.dumps(words)}" in dockerfile
     template = (DEPLOY / "chart" / "templates" / "bot.yaml").read_text()
-    assert f"args: [{words[0]}, --config, /etc/onprem/onprem.yaml]" in template
+    assert f"args: [{', '.join(words)}]" in template
+
+
+def test_what_the_image_copies_is_there() -> None:
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    kept = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    assert "constraints.txt" in kept
+    assert not [name for name in kept if not (DEPLOY.parent / name).exists()]
 
 
 def test_the_image_runs_as_nobody_special_with_exact_versions() -> None:
