@@ -34,8 +34,7 @@ def tokens(part: Inline) -> list[str]:
         case Mono():
             return [f"`{_code(piece)}`" for piece in _pieces(part.text)]
         case Strong():
-            bold = ("".join(literal(piece)).replace("*", "∗") for piece in _pieces(part.text))
-            return [f"*{piece.strip()}*" for piece in bold if piece.strip()]
+            return [_bold(piece) for piece in _pieces(part.text)]
         case When():
             return [when(part.at)]
         case Person():
@@ -75,14 +74,26 @@ def _emoji(text: str, at: int) -> bool:
 
 
 def _pieces(text: str) -> Iterable[str]:
-    cleaned = clean(text, breaks=False)
+    cleaned = clean(text).translate({9: " ", 10: " "})
     return (cleaned[i : i + _PIECE] for i in range(0, len(cleaned), _PIECE))
 
 
+def _bold(text: str) -> str:
+    """Bold text; Slack takes no space inside of the marks, so spaces go around them."""
+    inner = text.strip()
+    if not inner:
+        return text
+    before, after = text.split(inner, 1)
+    return f"{before}*{''.join(literal(inner)).replace('*', '∗')}*{after}"
+
+
 def _code(text: str) -> str:
-    inner = escape(text.replace("`", "ˋ"))
-    start, end = len(inner) - len(inner.lstrip()), len(inner.rstrip())
-    return "\u00a0" * start + inner[start:end] + "\u00a0" * (len(inner) - end if end > start else 0)
+    """The inside of a code span; spaces at its ends become hard ones."""
+    inner = text.strip()
+    if not inner:
+        return "\u00a0"
+    before, after = text.split(inner, 1)
+    return "\u00a0" * len(before) + escape(inner.replace("`", "ˋ")) + "\u00a0" * len(after)
 
 
 def packed(parts: Sequence[Inline], limit: int) -> list[str]:
@@ -122,7 +133,7 @@ def _cost(line: str) -> int:
 
 def fits(lines: Sequence[str], limit: int) -> bool:
     """Whether lines fit into this many characters once they are escaped."""
-    return sum(map(_cost, lines)) <= limit
+    return len(beginning(lines, limit)) == len(lines)
 
 
 def beginning(lines: Sequence[str], limit: int) -> list[str]:

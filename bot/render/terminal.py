@@ -182,7 +182,9 @@ def _print(console: Console, document: Document, program: str) -> None:
         before = before or bool(drawn)
         for renderable in drawn:
             indented = isinstance(element, Code | Diff | Actions)
-            console.print(Padding(renderable, (0, 0, 0, 2), expand=False) if indented else renderable)
+            console.print(
+                Padding(renderable, (0, 0, 0, 2), expand=False) if indented else renderable
+            )
 
 
 def _drawn(  # noqa: C901 - one case for each

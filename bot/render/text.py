@@ -12,11 +12,14 @@ from bot.render.document import Inline, Mono, Person, StepState, Strong, Table, 
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links
-    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # device strings
+    r"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # titles, links
+    r"|\x1b[PX^_][^\x1b\n]*\x1b\\"  # device strings
     r"|\x1b[ -/]*[0-~]?"
 )
-_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+_UNSHOWN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"  # control characters, lone surrogates
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # direction overrides
+)
 
 TONE_WORD: dict[Tone, str] = {"plain": "", "good": "OK", "warn": "Warning", "bad": "Problem"}
 TONE_EMOJI: dict[Tone, str] = {"plain": "", "good": "✅", "warn": "⚠️", "bad": "❌"}
@@ -40,15 +43,7 @@ def clean(text: str, *, breaks: bool = True) -> str:
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     if not breaks:
         text = " ".join(text.split())
-    return "".join(
-        char
-        for char in text
-        if char in "\n\t" or (unicodedata.category(char) not in ("Cc", "Cs") and _shown(char))
-    )
-
-
-def _shown(char: str) -> bool:
-    return char not in _OVERRIDES
+    return _UNSHOWN.sub("", text)
 
 
 def moment(at: int) -> str:
