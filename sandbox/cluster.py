@@ -1,0 +1,73 @@
+"""One practice cluster: its objects, what brings them to life, and the API in front."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
+from sandbox.kube.faults import Faults
+from sandbox.kube.pods import Runtime
+from sandbox.kube.server import KubeServer
+from sandbox.kube.store import Store
+
+
+class PracticeCluster:
+    """A Kubernetes API on loopback with living workloads; make it with `started`.
+
+    Attributes:
+        name: What the configuration calls it.
+        server: The API.
+        controllers: What brings workloads to life; `controllers.world` is for faults.
+        kubeconfig: The file for clients.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        server: KubeServer,
+        controllers: Controllers,
+        runtime: Runtime,
+        kubeconfig: Path,
+    ) -> None:
+        self.name, self.server, self.controllers = name, server, controllers
+        self.kubeconfig = kubeconfig
+        self._runtime = runtime
+
+    @classmethod
+    async def started(
+        cls, name: str, kubeconfig: Path, *, pace: Pace, port: int = 0
+    ) -> PracticeCluster:
+        """Starts a cluster on 127.0.0.1 and writes its kubeconfig, for its owner only.
+
+        Raises:
+            OSError: The port is taken, or the file cannot be written.
+        """
+        store, behaviours = Store(), Behaviours()
+        controllers = start(store, pace=pace, behaviours=behaviours)
+        runtime = Runtime(store, behaviours, written=controllers.kubelet.written)
+        server = KubeServer(store, runtime, token=secrets.token_urlsafe(18), faults=Faults())
+        cluster = cls(name, server, controllers, runtime, kubeconfig)
+        try:
+            await server.start(port)
+            write_private(kubeconfig, json.dumps(server.kubeconfig(), indent=1))
+        except BaseException:
+            await cluster.close()
+            raise
+        return cluster
+
+    async def close(self) -> None:
+        """Ends API and controllers."""
+        await self.server.close()
+        await self.controllers.close()
+        self._runtime.close()
+
+
+def write_private(path: Path, content: str) -> None:
+    """Writes a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(content)
