@@ -178,7 +178,8 @@ def _workload(obj: Json) -> Found:
     elif any(labels.get(k) != v for k, v in (selector.get("matchLabels") or {}).items()):
         detail = "`selector` does not match template `labels`"
         found.append(invalid("spec.template.metadata.labels", labels, detail))
-    found += check_template(spec.get("template"), "spec.template", ("Always",))
+    claims = [dig(c, "metadata", "name") for c in spec.get("volumeClaimTemplates") or ()]
+    found += check_template(spec.get("template"), "spec.template", ("Always",), claims)
     return found
 
 

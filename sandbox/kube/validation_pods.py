@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.kube.errors import Cause
@@ -24,10 +25,16 @@ def check_pod(obj: Json) -> list[Cause]:
     return _spec(obj.get("spec") or {}, "spec")
 
 
-def check_template(template: Any, path: str, restart: tuple[str, ...]) -> list[Cause]:
-    """Check a pod template; ``restart`` lists the restart policies that its owner allows."""
+def check_template(
+    template: Any, path: str, restart: tuple[str, ...], claims: Iterable[str | None] = ()
+) -> list[Cause]:
+    """Check a pod template.
+
+    ``restart`` lists the restart policies that its owner allows, ``claims`` the volumes that the
+    owner adds (a StatefulSet's claim templates).
+    """
     spec = (template or {}).get("spec") or {}
-    found = _spec(spec, f"{path}.spec")
+    found = _spec(spec, f"{path}.spec", claims)
     policy = spec.get("restartPolicy")
     if policy not in restart:
         known = ", ".join(f'"{name}"' for name in restart)
@@ -52,11 +59,11 @@ def _comparable(obj: Json) -> Json:
     return spec
 
 
-def _spec(spec: Json, path: str) -> list[Cause]:
+def _spec(spec: Json, path: str, claims: Iterable[str | None] = ()) -> list[Cause]:
     found: list[Cause] = []
     if not spec.get("containers"):
         found.append(Cause("FieldValueRequired", "Required value", f"{path}.containers"))
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()} | set(claims)
     names: set[str] = set()
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
