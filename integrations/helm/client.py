@@ -27,6 +27,9 @@ OPERATION_LABEL = "onprem-operation"
 """Label on the release's Secret, there from the first moment; the description comes last."""
 
 
+_FAILED_TEST = re.compile(r"^TEST SUITE:\s+(\S+)\n(?:.+\n)*?Phase:\s+Failed", re.MULTILINE)
+
+
 class Helm:
     """One helm binary working on one cluster.
 
@@ -146,9 +149,12 @@ class Helm:
     async def test(
         self, release: str, *, namespace: str, operation: str, on_spawn: OnSpawn | None = None
     ) -> TestResult:
-        """Run the release's tests; a failing test is a result, not an error."""
-        command = ["test", checked_release(release), "--logs"]
-        command += ["--namespace", checked_namespace(namespace), *self._timeouts()]
+        """Run the release's tests; a failing test is a result, not an error.
+
+        Pods' logs are left to the caller: with ``--logs`` helm calls a passed test failed when
+        it cannot read one.
+        """
+        command = ["test", checked_release(release), *_in(namespace), *self._timeouts()]
         try:
             out = await self._change(release, operation, "test", on_spawn).run(command)
         except HelmError as error:
@@ -156,7 +162,8 @@ class Helm:
                 raise
             out_file, _ = self.output_files(operation, "test")
             said = await asyncio.to_thread(out_file.read_text, errors="replace")
-            return TestResult(False, f"{said}\n{error.detail}".strip())
+            failed = tuple(_FAILED_TEST.findall(said))
+            return TestResult(False, f"{said}\n{error.detail}".strip(), failed)
         return TestResult(True, out.decode("utf-8", "replace").strip())
 
     async def history(self, release: str, *, namespace: str) -> list[Revision]:

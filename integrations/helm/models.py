@@ -45,7 +45,14 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What ``helm test`` found."""
+    """What ``helm test`` found.
+
+    Attributes:
+        ok: All tests passed.
+        output: Helm's own table.
+        failed: Names of the pods that failed; their logs say why.
+    """
 
     ok: bool
     output: str
+    failed: tuple[str, ...] = ()

@@ -92,6 +92,13 @@ async def exec_in_pod(
             hint="It may have had its effect; look before repeating it.",
         ) from exc
     except aiohttp.WSServerHandshakeError as exc:
+        if exc.status == 400:  # its body, which would say why, is lost in a failed handshake
+            what = f"no container “{container}”" if container else "several containers"
+            raise ExecFailed(
+                f"“{words}” could not be run: the pod has {what}, or does not run yet.",
+                hint="See the pod's containers and state.",
+                detail=repr(exc),
+            ) from exc
         raise from_response(client.cluster, words, exc.status, b"", exc.headers or {}) from exc
     except (aiohttp.ClientError, OSError) as exc:
         raise client.transport.unreachable(request, exc) from exc

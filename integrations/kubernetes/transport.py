@@ -29,6 +29,8 @@ CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 10.0
 """Seconds for a whole ordinary request, retries included."""
 RETRIES = 2
+RENEWAL_PAUSE = 10.0
+"""Seconds between two reloads of refused credentials."""
 BACKOFF = 0.2
 """Seconds before the first retry when the server names no time; doubled each time."""
 
@@ -60,6 +62,7 @@ class Transport:
         self.access = access
         self._client: ApiClient | None = None
         self._retired: list[ApiClient] = []
+        self._renewed: float | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -99,10 +102,9 @@ class Transport:
             try:
                 return await self._once(client, request, deadline - loop.time())
             except Unauthorized:
-                if renewed:
+                if renewed or not await self._renew(client):
                     raise
                 renewed = True
-                await self._renew(client)
             except (TooManyRequests, ServerError) as error:
                 pause = _pause(request, error, attempt)
                 if pause is None or loop.time() + pause >= deadline:
@@ -129,7 +131,8 @@ class Transport:
         try:
             return await self._open(client, request, timeout)
         except Unauthorized:
-            await self._renew(client)
+            if not await self._renew(client):
+                raise
             return await self._open(await self.client(), request, timeout)
 
     def unreachable(self, request: Request, exc: BaseException) -> ClusterUnreachable:
@@ -200,13 +203,26 @@ class Transport:
             self.access.cluster, request.act, response.status, body, response.headers
         )
 
-    async def _renew(self, used: ApiClient) -> None:
-        """Load the credentials anew, unless somebody did since ``used`` was handed out."""
+    async def _renew(self, used: ApiClient) -> bool:
+        """Load the credentials anew, unless somebody did since ``used`` was handed out.
+
+        Returns:
+            False when they were loaded a moment ago: trying again would only run the login
+            plugin for every request.
+        """
         async with self._lock:
-            if self._client is used:
-                fresh = sdk.api_client(await sdk.configuration(self.access))
-                self._retired.append(used)
-                self._client = fresh
+            now = asyncio.get_running_loop().time()
+            if self._client is not used:
+                return True
+            if self._renewed is not None and now - self._renewed < RENEWAL_PAUSE:
+                return False
+            self._renewed = now
+            fresh = sdk.api_client(await sdk.configuration(self.access))
+            for client in self._retired:
+                await client.close()  # type: ignore[no-untyped-call]
+            # Requests of other tasks may still use it; it goes with the next renewal.
+            self._client, self._retired = fresh, [used]
+            return True
 
 
 def _pause(request: Request, error: TooManyRequests | ServerError, attempt: int) -> float | None:

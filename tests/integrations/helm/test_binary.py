@@ -37,7 +37,7 @@ async def test_the_wheel_serves_when_path_has_none(
     assert (await find_helm()).major in (3, 4)
 
 
-@pytest.mark.parametrize("says", ["v2.17.0", "not helm at all"])
+@pytest.mark.parametrize("says", ["v2.17.0", "v3.12.3", "v5.0.0", "not helm at all"])
 async def test_other_programs_are_refused(tmp_path: Path, says: str) -> None:
     with pytest.raises(HelmMissing, match="helm"):
         await find_helm(str(program(tmp_path / "helm", says)))

@@ -119,7 +119,7 @@ def test_decisions(
 ) -> None:
     found = decide(intent, history, labelled=labelled)
     if isinstance(wanted, type):
-        assert isinstance(found, wanted)
+        assert isinstance(found, StopForPerson)
         assert found.reason
         assert found.hint
     else:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
@@ -84,7 +84,7 @@ async def api() -> Api:
 
 
 @pytest.fixture
-async def server(api: Api) -> AsyncIterator[TestServer]:
+async def server(api: Api) -> AsyncIterator[BaseTestServer]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", api.answer)
     async with TestServer(app) as running:
@@ -92,7 +92,9 @@ async def server(api: Api) -> AsyncIterator[TestServer]:
 
 
 @pytest.fixture
-async def client(server: TestServer, kubeconfig: Callable[..., Path]) -> AsyncIterator[KubeClient]:
+async def client(
+    server: BaseTestServer, kubeconfig: Callable[..., Path]
+) -> AsyncIterator[KubeClient]:
     path = kubeconfig(str(server.make_url("")).rstrip("/"))
     async with KubeClient(Access("test", path)) as kube:
         yield kube

@@ -21,8 +21,13 @@ def deployment(
     }
 
 
-READY = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2}
-EXCEEDED = {
+READY: dict[str, Any] = {
+    "replicas": 2,
+    "updatedReplicas": 2,
+    "availableReplicas": 2,
+    "readyReplicas": 2,
+}
+EXCEEDED: dict[str, Any] = {
     "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]
 }
 
@@ -80,8 +85,8 @@ def stateful_set(
     }
 
 
-SAME = {"currentRevision": "a", "updateRevision": "a"}
-OTHER = {"currentRevision": "a", "updateRevision": "b"}
+SAME: dict[str, Any] = {"currentRevision": "a", "updateRevision": "a"}
+OTHER: dict[str, Any] = {"currentRevision": "a", "updateRevision": "b"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
 from sandbox.kube.controllers import Controllers, Pace, start
 from sandbox.kube.faults import Faults
-from sandbox.kube.runtime import ExecResult, PodRuntime
+from sandbox.kube.pods.runtime import Runtime
 from sandbox.kube.server import KubeServer
 from sandbox.kube.store import Store
 
@@ -64,15 +64,6 @@ spec:
 }
 
 
-class _NoPrograms:
-    """Nothing can be run in this cluster's pods."""
-
-    async def exec(
-        self, pod: object, container: str, command: list[str], stdin: bytes | None
-    ) -> ExecResult:
-        return ExecResult(stderr=b"not here", exit_code=127)
-
-
 @dataclass
 class Cluster:
     """A living cluster and the ways into it."""
@@ -88,7 +79,7 @@ class Cluster:
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     store, faults = Store(), Faults()
     controllers = start(store, pace=Pace().scaled(0.05))
-    runtime: PodRuntime = _NoPrograms()  # type: ignore[assignment]
+    runtime = Runtime(store, controllers.ctx.behaviours)
     server = KubeServer(store, runtime, token="pract1ce", faults=faults)
     await server.start()
     path = tmp_path / "practice-kubeconfig"
@@ -98,6 +89,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
         yield Cluster(server, controllers, client, path, faults)
     await server.close()
     await controllers.close()
+    runtime.close()
 
 
 @pytest.fixture

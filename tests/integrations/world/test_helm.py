@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ async def cut(helm: Helm, chart: Path, operation: str, **values: Any) -> None:
     async with asyncio.timeout(20):
         while not [r for r in await helm.history("demo", **IN) if r.pending]:
             await asyncio.sleep(0.02)
-    orphan.signal_group(started[0].pid, orphan.signal.SIGKILL)
+    orphan.signal_group(started[0].pid, signal.SIGKILL)
     with pytest.raises(errors.HelmError):
         await task
 
@@ -216,3 +217,19 @@ async def test_the_newest_revision_knows_its_operation(helm: Helm, chart: Path) 
     await deploy(helm, chart, "op-1")
     assert await helm.made_by("demo", "op-1", **IN) == 1
     assert await helm.made_by("demo", "op-2", **IN) is None
+
+
+async def test_helm_test_tells_pass_and_failure(helm: Helm, chart: Path) -> None:
+    (chart / "templates" / "tests.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: demo-test\n"
+        "  annotations: {helm.sh/hook: test}\n"
+        "spec:\n  restartPolicy: Never\n"
+        "  containers: [{name: main, image: {{ .Values.testImage }}, command: ['true']}]\n"
+    )
+    await deploy(helm, chart, "op-1", testImage="example/test:1")
+    passed = await helm.test("demo", operation="op-2", **IN)
+    assert passed.ok, passed.output
+    await deploy(helm, chart, "op-3", testImage="example/test:crash")
+    failed = await helm.test("demo", operation="op-4", **IN)
+    assert not failed.ok
+    assert failed.failed == ("demo-test",)
