@@ -105,6 +105,8 @@ def packed(parts: Sequence[Inline], limit: int) -> list[str]:
     for token in pending:
         if size + len(token) > limit:
             cut = _last_space(current)
+            if sum(map(len, current[cut:])) + len(token) > limit:
+                cut = len(current)
             result.append("".join(current[:cut]))
             current = current[cut:]
             size = sum(map(len, current))

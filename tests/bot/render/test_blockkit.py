@@ -129,6 +129,16 @@ def test_a_long_table_shows_its_head_and_comes_whole_as_a_file() -> None:
     assert len(drawn.files[0].content.decode().splitlines()) == 501
 
 
+def test_long_paragraphs_are_cut_at_spaces_and_never_inside_an_escape() -> None:
+    words = "word & " * 1500
+    texts = _mrkdwn(list(render(Document.of(Text.of(words))).blocks))
+    assert len(texts) > 1
+    assert all(text.startswith(("word", "&amp;")) for text in texts)
+    assert "".join(texts) == words.replace("&", "&amp;")
+    awkward = ("0", " ", Mono("&" * 3100))
+    check_message_blocks(list(render(Document.of(Text(awkward))).blocks))
+
+
 def test_what_fits_needs_no_file() -> None:
     rows = tuple((f"pod-{n}", "Running") for n in range(50))
     drawn = render(Document.of(Code("a\nb"), Table(("name", "state"), rows)))
