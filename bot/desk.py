@@ -245,11 +245,16 @@ class Desk:
 
         def work(db: Database) -> bool:
             now = self._store.clock()
-            who = {"actor": by.actor, "person": by.person}
-            if not roles.create(db, name, description=description, now=now, **who):
+            actor, person = by.actor, by.person
+            if not roles.create(
+                db, name, description=description, actor=actor, person=person, now=now
+            ):
                 return False
             for command in allowed:
-                roles.add_rule(db, roles.Rule(name, None, command, created_at=now, **who))
+                rule = roles.Rule(
+                    name, None, command, actor=actor, person=person, created_at=now
+                )
+                roles.add_rule(db, rule)
             body = {"name": name, "allow": list(allowed)}
             self._note(db, "role", by, "role create", body, request_id)
             return True
@@ -396,6 +401,24 @@ class Desk:
 
         cluster, app = target.cluster, target.app
         return await self._store.read(lambda db: overrides.at_revision(db, cluster, app, revision))
+
+    async def recorded_revisions(self, target: Target, numbers: Iterable[int]) -> set[int]:
+        """Those of these revisions whose success is on record."""
+        from bot.store import overrides
+
+        cluster, app, asked = target.cluster, target.app, tuple(numbers)
+
+        def work(db: Database) -> set[int]:
+            return {n for n in asked if overrides.at_revision(db, cluster, app, n).revision == n}
+
+        return await self._store.read(work)
+
+    @staticmethod
+    def is_request_id(word: str) -> bool:
+        """Whether a word looks like the id of a request of ours."""
+        from bot.store.requests import ALPHABET
+
+        return len(word) == 14 and set(word) <= set(ALPHABET)
 
     async def save_overrides(
         self, target: Target, revision: int, items: Iterable[Override]

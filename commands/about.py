@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bot.spec import Command
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Help:
     """What `help` takes."""
 
@@ -38,7 +38,7 @@ class Help:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One command: its name, usage and summary."""
 
@@ -48,7 +48,7 @@ class Entry:
     change: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """What `help` shows.
 
@@ -140,12 +140,12 @@ def _meaning(param: Any) -> str:
     return said
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WhoAmI:
     """`whoami` takes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Me:
     """Who asks, and what that allows.
 
@@ -208,7 +208,7 @@ async def whoami(ctx: Ctx, p: WhoAmI) -> Me:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CanI:
     """What `can-i` takes."""
 
@@ -218,7 +218,7 @@ class CanI:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """Yes or no, and why."""
 
@@ -258,12 +258,12 @@ async def can_i(ctx: Ctx, p: CanI) -> Answer:
     return Answer(asked, place, decision.allowed, decision.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """`check` takes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Findings:
     """Every system that the configuration names: name, `works` or `fails`, in words."""
 

@@ -49,7 +49,7 @@ def moment_of(text: str, now: int) -> int | None:
     return moment(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Search:
     """What `audit search` takes."""
 
@@ -66,7 +66,7 @@ class Search:
     limit: Annotated[int, Arg("At most so many rows", flag=True, minimum=1, maximum=500)] = 25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One row of the audit log, in words."""
 
@@ -81,7 +81,7 @@ class Entry:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """Rows, newest first; `more` when the limit cut the answer."""
 
@@ -159,12 +159,12 @@ def _entry(row: AuditRow) -> Entry:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verify:
     """`audit verify` takes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
     """Whether the log is whole.
 
@@ -216,7 +216,7 @@ async def verify(ctx: Ctx, p: Verify) -> Verdict:
     return Verdict(found.ok, found.rows, found.first_broken, found.why, head)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Export:
     """What `audit export` takes."""
 
@@ -225,7 +225,7 @@ class Export:
     until: Annotated[str, Arg("Up to then", flag=True, check=check_moment)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exported:
     """The rows as one text."""
 

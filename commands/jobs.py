@@ -39,7 +39,7 @@ _RUNNING = ("acked", "planning", "waiting", "running")
 _TONES: dict[str, Any] = {"failed": "bad", "stuck": "bad", "running": "warn", "waiting": "warn"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Jobs:
     """What `jobs` takes."""
 
@@ -47,7 +47,7 @@ class Jobs:
     all: Annotated[bool, Arg("Ended ones too, not only those of the last day", flag=True)] = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """One operation.
 
@@ -70,7 +70,7 @@ class Job:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobList:
     """The operations, newest first; `one` when a single one was asked for."""
 
@@ -172,14 +172,14 @@ def _job(row: Request, steps: tuple[tuple[str, str, str], ...] = ()) -> Job:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cancel:
     """What `cancel` takes."""
 
     id: Annotated[str, Arg("Job to stop; jobs lists them", metavar="ID", complete="jobs")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CancelAsked:
     """What became of a request to stop."""
 

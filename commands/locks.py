@@ -47,7 +47,7 @@ def check_place(value: Any) -> str | None:
     return "write an app's name, or CLUSTER, CLUSTER/NAMESPACE or CLUSTER/NAMESPACE/APP"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lock:
     """What `lock` takes."""
 
@@ -58,7 +58,7 @@ class Lock:
     until: Annotated[str, Arg("For how long: 30m, 2h, 1d", flag=True, check=check_span)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Unlock:
     """What `unlock` takes."""
 
@@ -67,7 +67,7 @@ class Unlock:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LockState:
     """A place and what holds it now.
 

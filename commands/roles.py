@@ -74,7 +74,7 @@ def subject_of(ctx: Ctx, word: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoleCreate:
     """What `role create` takes."""
 
@@ -85,7 +85,7 @@ class RoleCreate:
     description: Annotated[str, Arg("What it is for", flag=True)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RoleGrant:
     """What `role grant` and `role revoke` take."""
 
@@ -93,12 +93,12 @@ class RoleGrant:
     role: Annotated[str, Arg("The role", complete="roles", check=check_role)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Nothing:
     """No parameters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Said:
     """What a change of roles or rules did: one line, and what to do next."""
 
@@ -259,7 +259,7 @@ async def role_revoke(ctx: Ctx, p: RoleGrant, op: Op) -> Said:
     return Said(f"{subject} no longer has role {p.role}", next="role list")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roles:
     """Role, what it is for, what its rules allow, and who has it."""
 
@@ -289,7 +289,7 @@ async def role_list(ctx: Ctx, p: Nothing) -> Roles:
     return Roles(tuple(rows))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleAdd:
     """What `rule add` takes."""
 
@@ -305,7 +305,7 @@ class RuleAdd:
     when: Annotated[str, Arg("Only if, such as 'replicas <= 10'", flag=True)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleRemove:
     """What `rule remove` takes."""
 
@@ -418,7 +418,7 @@ async def rule_remove(ctx: Ctx, p: RuleRemove, op: Op) -> Said:
     return Said(f"Rule {p.id} is gone: {op.facts['words']}", next="rule list")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """Number and words of each rule, and who made it."""
 

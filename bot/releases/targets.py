@@ -219,8 +219,8 @@ def _raw(apps: tuple[AppRef, ...], ref: WorkloadRef) -> WorkloadRef:
             f"The namespace of {ref.word} is not clear", hint="Add it with --namespace NAME"
         )
     owners = [app for app in apps if app.namespace == namespace]
-    app = owners[0] if len(owners) == 1 else None
-    return WorkloadRef(ref.word, ref.cluster, namespace, ref.kind, ref.name, app)
+    owner = owners[0] if len(owners) == 1 else None
+    return WorkloadRef(ref.word, ref.cluster, namespace, ref.kind, ref.name, owner)
 
 
 def _alias_of(

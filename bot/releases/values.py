@@ -192,7 +192,8 @@ def compare(
     """Compares two sets of values leaf by leaf; secrets show only that they differ."""
     hidden = tuple(secret_values)
     old, new = flatten(before), flatten(after)
-    changed, dropped = [], []
+    changed: list[Change] = []
+    dropped: list[Change] = []
     for path in sorted({*old, *new}):
         left, right = old.get(path, _NOTHING), new.get(path, _NOTHING)
         if left == right and type(left) is type(right):
