@@ -193,9 +193,16 @@ def _merge_list(field: Field, live: list[Any], config: list[Any]) -> list[Any]:
 def _prune(field: Field | None, value: Any, gone: FieldSet, kept: FieldSet) -> None:
     """Take the fields in ``gone`` out of ``value`` unless something in ``kept`` is inside."""
     holders = {path[:size] for path in kept for size in range(1, len(path))}
-    for path in sorted(gone, key=len, reverse=True):
-        if path not in holders:
+    for path in sorted(gone, key=len):
+        if path not in holders and not _names_element(path):
             _remove(field, value, path, holders | kept)
+
+
+def _names_element(path: Path) -> bool:
+    """Whether the field is a key by which its list element is known; it goes only with that."""
+    if len(path) < 2 or not path[-2].startswith("k:"):
+        return False
+    return path[-1][2:] in json.loads(path[-2][2:])
 
 
 def _remove(field: Field | None, value: Any, path: Path, kept: frozenset[Path] | set[Path]) -> None:

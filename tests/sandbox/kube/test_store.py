@@ -108,9 +108,7 @@ def test_generation_counts_changes_of_the_spec_only(
     assert filled.update(DEPLOYMENTS, made)["metadata"]["generation"] == 2
 
 
-def test_status_and_spec_are_written_apart(
-    filled: Store, deployment: Callable[..., Json]
-) -> None:
+def test_status_and_spec_are_written_apart(filled: Store, deployment: Callable[..., Json]) -> None:
     made = filled.create(DEPLOYMENTS, {**deployment(), "status": {"replicas": 9}})
     assert made["status"] == {}
     made["spec"]["replicas"], made["status"] = 5, {"replicas": 2}
@@ -133,9 +131,7 @@ def test_finalizers_hold_an_object_until_the_last_is_gone(filled: Store) -> None
 @pytest.mark.parametrize(
     ("policy", "mark"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")]
 )
-def test_propagation_leaves_a_mark_for_the_collector(
-    filled: Store, policy: str, mark: str
-) -> None:
+def test_propagation_leaves_a_mark_for_the_collector(filled: Store, policy: str, mark: str) -> None:
     filled.create(CONFIGMAPS, _map("a"))
     ending = filled.delete(CONFIGMAPS, "default", "a", propagation=policy)
     assert ending["metadata"]["finalizers"] == [mark]
