@@ -47,7 +47,12 @@ def own(ctx: Context, sts: Json) -> None:
     """Let the set own its claims if they are to go with it, and disown them if not."""
     policy = sts["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
     wanted = policy.get("whenDeleted") == "Delete"
+    first = int((sts["spec"].get("ordinals") or {}).get("start", 0))
+    end = first + int(sts["spec"].get("replicas", 1))
     for claim in _claims(ctx, sts):
+        number = int(claim["metadata"]["name"].rpartition("-")[2])
+        if policy.get("whenScaled") == "Delete" and not first <= number < end:
+            continue  # it goes with its pod
         refs = claim["metadata"].get("ownerReferences") or []
         rest = [ref for ref in refs if ref["uid"] != uid(sts)]
         mine = {

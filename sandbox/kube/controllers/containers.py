@@ -198,7 +198,8 @@ class Container:
             warning=True,
         )
         self._note("Failed", "Error: ErrImagePull", warning=True)
-        self.stage, self.due = Stage.PULL_FAILED, now + min(around.pace.pull, 1.0)
+        self.stage = Stage.PULL_FAILED
+        self.due = now + max(min(around.pace.pull, 1.0), SHORTEST_WAIT)
 
     def _back_off_pull(self, now: float, around: Surroundings) -> None:
         self._note("BackOff", f'Back-off pulling image "{self.image}"')

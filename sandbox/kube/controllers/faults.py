@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sandbox.kube.controllers import nodes as node_module
 from sandbox.kube.controllers.autoscaler import Autoscalers
 from sandbox.kube.controllers.base import Context
+from sandbox.kube.controllers.behaviour import Behaviours
 from sandbox.kube.controllers.kubelet import Kubelet
 from sandbox.kube.resources import NODES
 
@@ -117,6 +118,16 @@ class World:
                 listed.remove(pattern)
         rules.slow.pop(pattern, None)
         rules.touched()
+
+    def calm(self) -> None:
+        """End every fault: all nodes up, all images as their tags say."""
+        rules, usual = self._ctx.behaviours, Behaviours()
+        rules.fail, rules.crash = usual.fail, usual.crash
+        rules.unready.clear()
+        rules.slow.clear()
+        rules.touched()
+        for name in sorted(self._ctx.down):
+            self.node_up(name)
 
     # --- load -------------------------------------------------------------
 

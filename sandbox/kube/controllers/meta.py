@@ -46,7 +46,7 @@ def deleting(obj: Json) -> bool:
 
 def labels(obj: Json) -> dict[str, str]:
     """Return the labels, never None."""
-    return obj["metadata"].get("labels") or {}
+    return (obj.get("metadata") or {}).get("labels") or {}
 
 
 def notes_of(obj: Json) -> dict[str, str]:

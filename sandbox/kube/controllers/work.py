@@ -42,7 +42,12 @@ class Lane:
 
 
 class Work:
-    """Collects keys and runs their reconcilers one after another on the event loop."""
+    """Collects keys and runs their reconcilers one after another on the event loop.
+
+    Attributes:
+        processed: How many reconciles were run.
+        failed: How many of them raised.
+    """
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
@@ -53,6 +58,7 @@ class Work:
         self._wake = asyncio.Event()
         self._busy = False
         self.processed = 0
+        self.failed = 0
 
     def register(self, lane: Lane) -> None:
         """Add a controller."""
@@ -118,6 +124,7 @@ class Work:
         try:
             lane.reconcile(key)
         except Exception:
+            self.failed += 1
             count = self._failures.get((lane.name, key), 0) + 1
             self._failures[lane.name, key] = count
             delay = min(RETRY * 2**count, RETRY_LIMIT)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from sandbox.kube.controllers import Controllers, Pace, start
-from sandbox.kube.resources import NAMESPACES, PODS, Resource
+from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
+from sandbox.kube.pods import Runtime
+from sandbox.kube.resources import EVENTS, NAMESPACES, PODS, Resource
 from sandbox.kube.store import Store
 
 Json = dict[str, Any]
@@ -18,8 +20,9 @@ Json = dict[str, Any]
 class Cluster:
     """The store, the controllers, and ways to wait for what they do."""
 
-    def __init__(self, store: Store, controllers: Controllers) -> None:
+    def __init__(self, store: Store, controllers: Controllers, runtime: Runtime) -> None:
         self.store = store
+        self.runtime = runtime
         self.controllers = controllers
         self.world = controllers.world
 
@@ -43,8 +46,6 @@ class Cluster:
         return self.store.list(PODS, namespace)
 
     def reasons(self, resource_kind: str, name: str) -> list[str]:
-        from sandbox.kube.resources import EVENTS
-
         return [
             event["reason"]
             for event in sorted(
@@ -71,13 +72,50 @@ def deployment(
     }
 
 
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
+def statefulset(name: str = "db", replicas: int = 3, image: str = "nginx:1", **spec: Any) -> Json:
+    return {
+        **deployment(name, replicas, image, serviceName=name, **spec),
+    }
+
+
+def condition(obj: Json, kind: str) -> Json:
+    return next((c for c in obj["status"].get("conditions") or () if c["type"] == kind), {})
+
+
+def ready(pod: Json) -> bool:
+    return bool(condition(pod, "Ready").get("status") == "True")
+
+
+def waiting(pod: Json) -> str:
+    statuses = pod["status"].get("containerStatuses") or [{"state": {}}]
+    return str((statuses[0]["state"].get("waiting") or {}).get("reason", ""))
+
+
+@asynccontextmanager
+async def living(pace: Pace) -> AsyncIterator[Cluster]:
     store = Store()
     if store.peek(NAMESPACES, None, "default") is None:
         store.create(NAMESPACES, {"metadata": {"name": "default"}})
-    controllers = start(store, pace=Pace().scaled(0))
+    behaviours = Behaviours()
+    controllers = start(store, pace=pace, behaviours=behaviours)
+    runtime = Runtime(store, behaviours, written=controllers.kubelet.written)
     try:
-        yield Cluster(store, controllers)
+        yield Cluster(store, controllers, runtime)
+        assert not controllers.ctx.work.failed, "a controller raised; see the log"
     finally:
         await controllers.close()
+        runtime.close()
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    """Everything happens at once."""
+    async with living(Pace().scaled(0)) as found:
+        yield found
+
+
+@pytest.fixture
+async def paced() -> AsyncIterator[Cluster]:
+    """Everything takes a little time, so that what lies between can be seen."""
+    async with living(Pace().scaled(0.02)) as found:
+        yield found
