@@ -286,9 +286,8 @@ class Changes:
             return notice
 
         notice = await parts.store.write(work)
-        if notice is not None:
-            if not quiet:
-                parts.replier(request).deliver(request, notice)
+        if notice is not None and not quiet:  # a quiet end is answered to the asker alone
+            parts.replier(request).deliver(request, notice)
             parts.replier(request).finished(request, None, code)
 
     def _note(self, request: Request) -> Note:

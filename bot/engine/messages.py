@@ -50,7 +50,7 @@ def asked(asker: Asker, text: str, request_id: str, at: int) -> Note:
 def preview(plan: Plan) -> tuple[Element, ...]:
     """What is → what will be, with warnings first in weight."""
     rows = tuple((c.what, c.before or "–", c.after or "–") for c in plan.changes)
-    warnings = tuple(Note.of(Strong("Warning: "), text, tone="warn") for text in plan.warnings)
+    warnings = tuple(Note.of(text, tone="warn") for text in plan.warnings)
     table = (Table(("what", "now", "then"), rows),) if rows else ()
     return (*table, *warnings, *(plan.details.elements if plan.details else ()))
 
@@ -64,7 +64,7 @@ def waiting(plan: Plan, weight: Weight, note: Note, expires: int) -> Document:
         go = Button("Go on", "confirm", style="primary")
         ask = Text.of("Go on?")
     return Document.of(
-        Title(f"{plan.summary}?", tone="warn"),
+        Title(f"{plan.summary}?"),
         *preview(plan),
         ask,
         Actions((go, Button("Leave it", "dismiss"))),

@@ -1,0 +1,1 @@
+"""Benchmarks: each a program that prints its figures and the machine, side by side in one run."""
