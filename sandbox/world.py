@@ -196,7 +196,7 @@ def _directory(stack: AsyncExitStack, given: Path | None) -> Path:
 
 def _slack(limits: Limits | None) -> SlackServer:
     workspace = practice_workspace()
-    workspace.app.commands = {COMMAND}
+    workspace.app.commands, workspace.app.escape_commands = {COMMAND}, True
     workspace.add_channel("parse", ["alice", "vera", "adam"], topic="The Parse Server product")
     return SlackServer(workspace, limits=limits)
 

@@ -48,6 +48,8 @@ class Acting(Using):
             raise self._refuse(user, channel, f"{command} is not installed here.")
         link = self.core.response_url(user.id, channel.id)
         keys = {"response_url": link, "trigger_id": self.core.triggers.issue(user.id)}
+        if self.workspace.app.escape_commands:
+            text = self._escaped(text)
         payload = slash_payload(self.workspace, user, channel, command, text.strip(), keys)
         delivery = await self.core.courier.send("slash_commands", payload)
         if delivery.error:
@@ -142,6 +144,20 @@ class Acting(Using):
             return f"<@{ids[found[1]]}>" if found[1] in ids else found[0]
 
         return re.sub(r"(?<![\w.])@([a-z0-9._-]*[a-z0-9])", mention, text)
+
+    def _escaped(self, text: str) -> str:
+        """What Slack makes of a command's text when the app asks for it (`should_escape`).
+
+        See docs.slack.dev/interactivity/implementing-slash-commands: people, groups and channels
+        come with their id and name.
+        """
+        ws = self.workspace
+        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        known = {f"@{u.name}": f"<@{u.id}|{u.name}>" for u in ws.users.values()}
+        known |= {f"@{g.handle}": f"<!subteam^{g.id}|@{g.handle}>" for g in ws.groups.values()}
+        known |= {f"#{c.name}": f"<#{c.id}|{c.name}>" for c in ws.channels.values() if c.name}
+        pattern = r"(?<![\w.])[@#][a-z0-9._-]*[a-z0-9]"
+        return re.sub(pattern, lambda found: known.get(found[0], found[0]), text)
 
     def event(self, event: JSON) -> Delivery | None:
         """Send an event if the app has subscribed to its kind and the hour's share is not used."""

@@ -256,6 +256,8 @@ class App:
     events: set[str] = field(
         default_factory=lambda: {"app_mention", "app_home_opened", "message.im"}
     )
+    escape_commands: bool = False
+    """The manifest's `should_escape`: commands carry ids for people, groups and channels."""
     request_url: str | None = None
     """Where to POST payloads; None means Socket Mode."""
     revoked: bool = False

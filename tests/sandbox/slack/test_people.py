@@ -19,6 +19,19 @@ async def test_typed_text_is_escaped_and_names_become_mentions(server: SlackServ
     assert delivery.payload["event"]["type"] == "app_mention"
 
 
+async def test_commands_carry_ids_when_the_app_asks_for_them(server: SlackServer) -> None:
+    ws = server.workspace
+    line = "/onprem grant @bob @platform #ops @nobody x@bob 'n <= 1'"
+    raw = await server.slash("alice", "ops", line)
+    assert raw.payload["text"] == line.removeprefix("/onprem ")
+    ws.app.escape_commands = True
+    bob, group, ops = ws.person("bob").id, next(iter(ws.groups)), ws.channel("ops").id
+    escaped = await server.slash("alice", "ops", line)
+    assert escaped.payload["text"] == (
+        f"grant <@{bob}|bob> <!subteam^{group}|@platform> <#{ops}|ops> @nobody x@bob 'n &lt;= 1'"
+    )
+
+
 async def test_mentions_without_the_bot_in_the_channel_reach_nobody(server: SlackServer) -> None:
     assert server.mention("alice", "general", "hello") is None
 
