@@ -52,7 +52,7 @@ _buttons = st.builds(
 _elements: st.SearchStrategy[Any] = st.one_of(
     st.builds(Title, _text, _tone),
     st.builds(Text, _parts),
-    st.builds(Fields, st.lists(st.tuples(_text, _parts), max_size=25).map(tuple)),
+    st.builds(Fields, st.lists(st.tuples(_text, _parts), max_size=12).map(tuple)),
     _tables(),
     st.builds(Code, _text, _text),
     st.builds(Diff, _text, _text),
@@ -86,8 +86,8 @@ def inline(rendered: Rendered) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(_elements, max_size=6), st.sampled_from([1, 1, 1, 3, 12]))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_elements, max_size=4), st.sampled_from([1, 1, 1, 3, 8]))
 def test_any_document_is_within_slacks_limits(elements: list[Element], times: int) -> None:
     document = Document(tuple(elements * times))
     drawn = render(document)
