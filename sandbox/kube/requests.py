@@ -83,6 +83,8 @@ def parse_path(path: str, registry: Registry) -> Target:
         inner = registry.by_path(group, version, rest[2])
         if inner is not None and inner.namespaced:
             namespace, rest = rest[1], rest[2:]
+        elif rest[2] not in ("status", "finalize"):
+            raise path_not_found()
     resource = registry.by_path(group, version, rest[0]) if rest else None
     if resource is None:
         raise path_not_found()

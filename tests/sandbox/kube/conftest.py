@@ -117,9 +117,7 @@ def runtime() -> ScriptedRuntime:
 
 
 @pytest.fixture
-async def server(
-    store: Store, runtime: ScriptedRuntime, hands: Hands
-) -> AsyncIterator[KubeServer]:
+async def server(store: Store, runtime: ScriptedRuntime, hands: Hands) -> AsyncIterator[KubeServer]:
     made = KubeServer(store, runtime, clock=hands)
     await made.start()
     yield made
