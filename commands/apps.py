@@ -26,6 +26,7 @@ from bot import (
     command,
 )
 from bot.names import check_namespace
+from bot.releases.deployment import versions
 from bot.releases.errors import as_words
 from bot.releases.live import WorkloadState, deployed, examine, release_workloads
 from bot.releases.targets import (
@@ -344,7 +345,7 @@ async def _read(ctx: Ctx, ref: AppRef, cluster: Cluster) -> AppState:
         running.number if running else 0,
         running.status if running else "",
         running.chart if running else "",
-        kept.version or (running.app_version if running else ""),
+        versions(history).get(running.number, "") if running else "",
         moment(running.updated) if running else None,
         tuple(_part(w) for w in parts),
         tuple(f"{o.path or o.kind.replace('_', ' ')} {o.value}" for o in kept.items),

@@ -112,20 +112,25 @@ async def history(ctx: Ctx, p: History) -> Revisions:
     ref = app_ref(ctx.config, p.app, p.cluster, ctx.scope.cluster)
     found = await ctx.clusters(ref.cluster).helm.history(ref.release, namespace=ref.namespace)
     good = await deployment.good_revisions(ctx, ref, found)
-    numbers = [r.number for r in found]
-    tags = await deployment.versions_at(ctx, ref, numbers)
+    versions = deployment.versions(found)
     lines = tuple(
         Line(
             r.number,
             _state(r.status, r.number in good),
             r.chart,
-            tags.get(r.number) or r.app_version,
+            versions[r.number],
             moment(r.updated),
-            r.description,
+            _words(ctx, r.description),
         )
         for r in reversed(found)
     )
     return Revisions(p.app, ref.cluster, lines, deployment.default_target(found, good))
+
+
+def _words(ctx: Ctx, description: str) -> str:
+    """Our own description without its first word, which is the job's id."""
+    first, _, rest = description.partition(" ")
+    return f"{rest} (job {first})" if ctx.desk.is_request_id(first) and rest else description
 
 
 def _state(status: str, good: bool) -> str:

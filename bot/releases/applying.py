@@ -68,7 +68,7 @@ async def upgrade(ctx: Ctx, ref: AppRef, op: Op, wanted: Wanted) -> dict[str, An
             wanted.values,
             namespace=ref.namespace,
             operation=op.id,
-            description=f"deploy by {ctx.asker.person}"[:120],
+            description=describe(wanted, ref, ctx.asker.person),
             chart_version=wanted.chart.version,
             create_namespace=False,
             on_spawn=on_spawn,
@@ -85,6 +85,13 @@ async def upgrade(ctx: Ctx, ref: AppRef, op: Op, wanted: Wanted) -> dict[str, An
         ctx.config.helm.timeout * 2,
     )
     return await step.run("helm upgrade")
+
+
+def describe(wanted: Wanted, ref: AppRef, person: str) -> str:
+    """The words for helm's history; `version_of` reads the version from them again."""
+    tag = values.get(wanted.values, ref.config.version_value) or wanted.chart.app_version
+    version = f" {tag}" if tag and " " not in str(tag) else ""
+    return f"deploy{version} by {person}"[:200]
 
 
 def hidden_in(found: Any, secret_values: tuple[str, ...]) -> tuple[str, ...]:

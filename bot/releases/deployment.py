@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bot.releases.targets import AppRef
     from bot.store.overrides import OverrideSet
     from integrations.helm.models import Revision
+
+_OURS = re.compile(r"[0-9a-z]{14} deploy (\S+) by ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +154,16 @@ def default_target(history: Iterable[Revision], good: Iterable[int]) -> int:
     return max((number for number in works if number < below), default=0)
 
 
-async def versions_at(ctx: Ctx, ref: AppRef, numbers: Iterable[int]) -> dict[int, str]:
-    """Revision → the image version that was asked for, as far as it is on record."""
-    found = {}
-    for number in await ctx.desk.recorded_revisions(ref.target, numbers):
-        version = (await ctx.desk.overrides(ref.target, number)).version
-        if version:
-            found[number] = version
+def versions(history: Iterable[Revision]) -> dict[int, str]:
+    """Revision → the version that it runs.
+
+    As our own description of it says, for a rollback that of its source, else the chart's.
+    """
+    found: dict[int, str] = {}
+    for revision in history:
+        ours = _OURS.match(revision.description)
+        source = found.get(rolled_back_to(revision))
+        found[revision.number] = ours[1] if ours else source or revision.app_version
     return found
 
 
@@ -228,7 +234,7 @@ def changes(ref: AppRef, live: Live, wanted: Wanted) -> tuple[list[Change], list
     secret = ref.config.secret_values
     current = live.current
     rows: list[Change] = []
-    before, after = _version(ref, live, wanted), _tag(ref, wanted)
+    before, after = _version(ref, live), _tag(ref, wanted)
     if before != after:
         rows.append(Change("version", before, after))
     chart = _chart_title(wanted.chart)
@@ -248,7 +254,7 @@ def changes(ref: AppRef, live: Live, wanted: Wanted) -> tuple[list[Change], list
     return rows, list(dict.fromkeys(warnings))
 
 
-def _version(ref: AppRef, live: Live, wanted: Wanted) -> str:
+def _version(ref: AppRef, live: Live) -> str:
     current = live.current
     if current is None:
         return ""
