@@ -39,7 +39,8 @@ def unwrap(command: list[str]) -> list[str]:
     except ValueError:
         return command
     quoted = shlex.split(script)
-    needs_shell = words != quoted or "`" in script or _expands(script)
+    operators = any(set(word) <= set("();<>|&") for word in words)
+    needs_shell = words != quoted or operators or "`" in script or _expands(script)
     return command if needs_shell or not quoted else quoted
 
 

@@ -67,7 +67,8 @@ def _pick(pod: Json, number: int, choices: int) -> int:
 
 
 def _json_log(level: str, message: str, at: datetime, **more: Any) -> str:
-    return json.dumps({"level": level, "message": message, "timestamp": _iso(at), **more})
+    body = {"level": level, "message": message, "timestamp": _iso(at), **more}
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _parse_server(pod: Json, container: Json, at: datetime, number: int) -> list[str]:
@@ -86,7 +87,8 @@ def _parse_server(pod: Json, container: Json, at: datetime, number: int) -> list
 
 def _mongod_log(at: datetime, part: str, number: int, message: str, **attr: Any) -> str:
     body = {"t": {"$date": _iso(at)}, "s": "I", "c": part, "id": number, "ctx": "main"}
-    return json.dumps({**body, "msg": message, **({"attr": attr} if attr else {})})
+    whole = {**body, "msg": message, **({"attr": attr} if attr else {})}
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def _mongo(pod: Json, container: Json, at: datetime, number: int) -> list[str]:

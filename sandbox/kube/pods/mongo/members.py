@@ -105,16 +105,20 @@ class ReplicaSet:
         server = self.server(member["host"])
         return server is not None and server.data in self._data
 
+    def _spread(self) -> None:
+        """Members that are up learn the configuration from one that has it, and start to copy."""
+        up = [s for m in self.members if (s := self.server(m["host"])) is not None]
+        if any(server.data in self._data for server in up):
+            for server in up:
+                self._data.setdefault(server.data, self.now())
+
     def _elect(self) -> None:
+        self._spread()
         voters = [member for member in self.members if member.get("votes", 1)]
         alive = [member for member in voters if self._healthy(member)]
         if not voters or len(alive) <= len(voters) // 2:
             self.primary = None
             return
-        for member in self.members:
-            server = self.server(member["host"])
-            if server is not None and server.data not in self._data:
-                self._data[server.data] = self.now()
         able = [member for member in alive if self._electable(member)]
         if not able:
             self.primary = None

@@ -132,6 +132,8 @@ class _Reader:
             if value[0] != "name":
                 raise ScriptError(f"only a name can be assigned to, in line {word.line}")
             value = ("set", value[1], self.expression())
+            self._end(word)
+            return value
         self._end(word)
         return ("value", value)
 

@@ -8,7 +8,7 @@ import pytest
 from sandbox.kube.controllers.cronjobs import Schedule
 from sandbox.kube.resources import CRONJOBS, JOBS, PODS
 
-from .conftest import Cluster, Json, condition
+from ..living import Cluster, Json, condition
 
 
 def job(name: str = "work", image: str = "busybox:1", command: Any = (), **spec: Any) -> Json:

@@ -24,7 +24,7 @@ from sandbox.kube.resources import (
     STATEFULSETS,
 )
 
-from .conftest import Cluster, Json, condition, deployment, ready, statefulset
+from ..living import Cluster, Json, condition, deployment, ready, statefulset
 
 
 def all_ready(cluster: Cluster, count: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.kube.controllers import rollout
 from sandbox.kube.resources import DEPLOYMENTS, PODS, REPLICASETS
 
-from .conftest import Cluster, Json, condition, deployment, ready, waiting
+from ..living import Cluster, Json, condition, deployment, ready, waiting
 
 
 def change_image(cluster: Cluster, image: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.kube.resources import EVENTS, NODES, PERSISTENTVOLUMECLAIMS, PODS, SECRETS
 
-from .conftest import Cluster, Json, condition, ready, waiting
+from ..living import Cluster, Json, condition, ready, waiting
 
 
 def pod(name: str = "one", image: str = "nginx:1", **spec: Any) -> Json:

@@ -12,7 +12,7 @@ from sandbox.kube.resources import (
     STATEFULSETS,
 )
 
-from .conftest import Cluster, Json, ready, statefulset, waiting
+from ..living import Cluster, Json, ready, statefulset, waiting
 
 TEMPLATES = [
     {
