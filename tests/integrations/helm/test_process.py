@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +267,7 @@ async def test_an_orphan_survives_its_killed_reader(
     stand_in: Callable[..., Helm], tmp_path: Path
 ) -> None:
     # Helm writes more than a pipe holds after its bot was killed, then finishes its work.
+    operation = uuid.uuid4().hex
     helm = stand_in(
         """
 import os, sys, time
@@ -289,7 +291,7 @@ from integrations.helm.client import Helm
 helm = Helm(HelmBinary(pathlib.Path({str(helm.binary.path)!r}), "v3.0.0", 3),
             run_directory=pathlib.Path({str(tmp_path / "run")!r}))
 asyncio.run(helm.install_or_upgrade("parse", "c", {{"a": "b" * 300_000}},
-                                    namespace="parse", operation="op-7",
+                                    namespace="parse", operation={operation!r},
                                     on_spawn=lambda p, s: print(p, s, flush=True)))
 """
     )
@@ -308,26 +310,27 @@ asyncio.run(helm.install_or_upgrade("parse", "c", {{"a": "b" * 300_000}},
     process.stdout.close()
 
     assert orphan.alive(pid, started)
-    assert orphan.find_by_operation("op-7") == [orphan.Process(pid, started)]
-    assert orphan.find_by_operation("op-70") == []
+    assert orphan.find_by_operation(operation) == [orphan.Process(pid, started)]
+    assert orphan.find_by_operation(operation[:-1]) == []
     assert not await orphan.wait_gone(orphan.Process(pid, started), 0.1)
     (tmp_path / "go").touch()
     assert await orphan.wait_gone(orphan.Process(pid, started), 15)
     assert json.loads((tmp_path / "finished").read_text()) == {"a": "b" * 300_000}
-    out, err = helm.output_files("op-7", "upgrade")
+    out, err = helm.output_files(operation, "upgrade")
     assert out.stat().st_size == 200_000
     assert err.stat().st_size == 200_000
 
 
 async def test_an_orphan_can_be_ended(stand_in: Callable[..., Helm], tmp_path: Path) -> None:
     helm = stand_in(STUBBORN.format(ignore="", child=SLEEP))
+    operation = uuid.uuid4().hex
     process = subprocess.Popen(
         [str(helm.binary.path)],
         start_new_session=True,
-        env={**os.environ, orphan.VARIABLE: "op-8"},
+        env={**os.environ, orphan.VARIABLE: operation},
     )
     await until((tmp_path / "pids").exists)
-    (leader, *_) = [p for p in orphan.find_by_operation("op-8") if p.pid == process.pid]
+    (leader, *_) = [p for p in orphan.find_by_operation(operation) if p.pid == process.pid]
     assert await orphan.terminate(leader, grace=5)
     await until(lambda: all_gone(pids(helm)))
     process.wait()

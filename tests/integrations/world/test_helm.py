@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +198,9 @@ async def test_a_killed_first_install_is_removed(helm: Helm, chart: Path, cluste
 async def test_cancelling_lets_helm_mark_the_release_failed(
     helm: Helm, chart: Path, cluster: Cluster
 ) -> None:
+    operation = uuid.uuid4().hex  # looked up among all processes of this machine
     task = asyncio.create_task(
-        deploy(helm, chart, "op-1", hook=True, hookImage="example/hook:broken")
+        deploy(helm, chart, operation, hook=True, hookImage="example/hook:broken")
     )
     async with asyncio.timeout(20):
         while not await helm.history("demo", **IN):
@@ -208,9 +210,9 @@ async def test_cancelling_lets_helm_mark_the_release_failed(
         await task
     (revision,) = await helm.history("demo", **IN)
     assert revision.status == "failed"
-    assert orphan.find_by_operation("op-1") == []
-    labelled = await revisions_labelled(cluster.client, "demo", "parse", "op-1")
-    assert decide(Intent("op-1", "upgrade", 0), [revision], labelled=labelled) == Adopt(revision)
+    assert orphan.find_by_operation(operation) == []
+    labelled = await revisions_labelled(cluster.client, "demo", "parse", operation)
+    assert decide(Intent(operation, "upgrade", 0), [revision], labelled=labelled) == Adopt(revision)
 
 
 async def test_the_newest_revision_knows_its_operation(helm: Helm, chart: Path) -> None:
