@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def parser(prog: str = "onprem sandbox") -> argparse.ArgumentParser:
     options.add_argument("--no-limits", action="store_true", help="Slack without rate limits")
     options.add_argument(
         "--fault",
-        type=_fault,
+        type=fault,
         action="append",
         default=[],
         help="a failure in force from the start; may be repeated",
@@ -102,7 +103,7 @@ async def until_eof(stop: asyncio.Event) -> None:
 
     def look() -> None:
         with contextlib.suppress(BlockingIOError):
-            if not sys.stdin.buffer.raw.read(1024):  # type: ignore[attr-defined]
+            if not os.read(sys.stdin.fileno(), 1024):
                 loop.remove_reader(sys.stdin.fileno())
                 stop.set()
 
@@ -121,7 +122,8 @@ def _ports(text: str) -> Ports:
         raise argparse.ArgumentTypeError(f"write NAME=PORT,…; the names are {names}") from None
 
 
-def _fault(text: str) -> Trouble:
+def fault(text: str) -> Trouble:
+    """Reads a failure from the command line."""
     try:
         return Trouble.parse(text)
     except NoSuchFault as error:

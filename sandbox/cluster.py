@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
@@ -20,6 +22,7 @@ class PracticeCluster:
     Attributes:
         name: What the configuration calls it.
         server: The API.
+        store: The objects behind it.
         controllers: What brings workloads to life; `controllers.world` is for faults.
         kubeconfig: The file for clients.
     """
@@ -33,6 +36,7 @@ class PracticeCluster:
         kubeconfig: Path,
     ) -> None:
         self.name, self.server, self.controllers = name, server, controllers
+        self.store = server.store
         self.kubeconfig = kubeconfig
         self._runtime = runtime
 
@@ -57,6 +61,22 @@ class PracticeCluster:
             await cluster.close()
             raise
         return cluster
+
+    async def wait_for(self, look: Callable[[], object], timeout: float) -> None:
+        """Waits until `look` says something true; asked again after every change.
+
+        Raises:
+            TimeoutError: Not within so many seconds.
+        """
+        changed = asyncio.Event()
+        end = self.store.subscribe(lambda _: changed.set())
+        try:
+            async with asyncio.timeout(timeout):
+                while not look():
+                    changed.clear()
+                    await changed.wait()
+        finally:
+            end()
 
     async def close(self) -> None:
         """Ends API and controllers."""

@@ -1,0 +1,112 @@
+"""Plays the story as people would, in their Slack clients, and holds the answers against it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from sandbox.slack import Refused
+from sandbox.slack.entities import Message
+from sandbox.tour.show import Page, labels, text_of
+from sandbox.tour.story import Act, Chapter
+from sandbox.world import World
+
+LIVE = "Cancel"
+"""The button of a message that is not final yet."""
+CHECK_SECONDS = 10.0
+
+Moment = Callable[[Act, Message], Awaitable[None]]
+
+
+async def _nothing(act: Act, message: Message) -> None:
+    pass
+
+
+class Player:
+    """Plays acts in a world in which the bot is running.
+
+    Args:
+        world: Where.
+        page: Where it is shown.
+        moment: Is called after each act with its answer.
+    """
+
+    def __init__(self, world: World, page: Page, moment: Moment = _nothing) -> None:
+        self._world, self._slack = world, world.slack
+        self._page, self._moment = page, moment
+        self._answer: Message | None = None
+
+    async def play(self, story: Sequence[Chapter]) -> list[str]:
+        """Plays to the end, or to the first act that goes wrong; returns what went wrong."""
+        for number, chapter in enumerate(story, 1):
+            self._page.chapter(number, chapter.title)
+            for act in chapter.acts:
+                problems = await self._act(act)
+                self._page.verdict(problems)
+                if problems:
+                    what = act.types or f"a click on “{act.clicks}”"
+                    return [f"{act.who}, {what}: {problem}" for problem in problems]
+        return []
+
+    async def _act(self, act: Act) -> list[str]:
+        role = self._slack.workspace.person(act.who).role
+        shown = act.types or f"clicks “{act.clicks}”"
+        self._page.said(act.who, role, act.channel, shown)
+        try:
+            answer = await (self._click(act) if act.clicks else self._type(act))
+        except TimeoutError:
+            return [f"there is no answer after {act.seconds:.0f} s"]
+        except Refused as refusal:
+            return [str(refusal)]
+        self._answer = answer
+        text = text_of(answer, self._name)
+        self._page.answered(text, only=act.who if answer.ephemeral_to else "")
+        await self._moment(act, answer)
+        missing = [f"“{word}” is not in the answer" for word in act.expects if word not in text]
+        return missing or await self._look(act)
+
+    async def _type(self, act: Act) -> Message:
+        before = {m.ts for m in self._slack.messages(act.who, act.channel)}
+        delivery = await self._slack.slash(act.who, act.channel, act.types)
+        if delivery.error:
+            raise Refused(delivery.shown)
+        bot = self._slack.workspace.app.bot_user
+
+        def fits(message: Message) -> bool:
+            return message.user == bot and message.ts not in before and _final(message)
+
+        return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
+
+    async def _click(self, act: Act) -> Message:
+        asked = self._answer
+        if asked is None:
+            raise Refused("there is nothing to click on")
+        delivery = await self._slack.click(act.who, asked, act.clicks, where=act.channel)
+        if delivery.error:
+            raise Refused(delivery.shown)
+
+        def fits(message: Message) -> bool:
+            same = message.ts == asked.ts
+            return same and act.clicks not in labels(message) and _final(message)
+
+        return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
+
+    async def _look(self, act: Act) -> list[str]:
+        """The cluster must show what the answer says; it may still be ending old pods."""
+        problem = act.check(self._world)
+        if not problem:
+            return []
+        try:
+            await self._world.clusters[0].wait_for(
+                lambda: not act.check(self._world), CHECK_SECONDS
+            )
+        except TimeoutError:
+            return [act.check(self._world) or problem]
+        return []
+
+    def _name(self, user: str) -> str:
+        found = self._slack.workspace.users.get(user)
+        return found.name if found else user
+
+
+def _final(message: Message) -> bool:
+    return LIVE not in labels(message)
