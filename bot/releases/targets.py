@@ -206,12 +206,15 @@ def resolve_workload(scope: Scope, p: _NamesWorkload) -> WorkloadRef:
 def _raw(apps: tuple[AppRef, ...], ref: WorkloadRef) -> WorkloadRef:
     """Completes a raw workload with what the configuration knows about it."""
     path = f"{ref.kind}/{ref.name}"
-    for app in apps:
-        for alias in app.config.aliases.values():
-            if alias.workload == path and ref.namespace in ("", app.namespace):
-                return WorkloadRef(
-                    ref.word, ref.cluster, app.namespace, ref.kind, ref.name, app, alias
-                )
+    aliased = [
+        (app, alias)
+        for app in apps
+        for alias in app.config.aliases.values()
+        if alias.workload == path and ref.namespace in ("", app.namespace)
+    ]
+    if len(aliased) == 1:
+        app, alias = aliased[0]
+        return WorkloadRef(ref.word, ref.cluster, app.namespace, ref.kind, ref.name, app, alias)
     namespaces = {app.namespace for app in apps}
     namespace = ref.namespace or (namespaces.pop() if len(namespaces) == 1 else "")
     if ref.kind and not namespace:
