@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from integrations.kubernetes import kinds
+from integrations.kubernetes import kinds, wording
 from integrations.kubernetes.errors import Gone
 from integrations.kubernetes.kinds import Kind
 from integrations.kubernetes.models import (
@@ -22,7 +22,6 @@ from integrations.kubernetes.transport import READ_TIMEOUT, Request, Transport, 
 
 PatchType = Literal["merge", "strategic", "json", "apply"]
 
-FIELD_MANAGER = "onprem"
 PAGE = 500
 """Objects per page of a list, as kubectl asks."""
 
@@ -74,7 +73,7 @@ class KubeClient:
             NotFound: There is none.
         """
         path = kind.path(namespace, name)
-        act = _act("get", kind, namespace, name)
+        act = wording.act("get", kind, namespace, name)
         return await self._json(Request("GET", path, act, timeout=timeout))
 
     async def list(
@@ -108,8 +107,8 @@ class KubeClient:
         limit: int,
         timeout: float,
     ) -> ObjectList:
-        path, act = kind.path(namespace), _act("list", kind, namespace)
-        base = _selectors(labels, fields)
+        path, act = kind.path(namespace), wording.act("list", kind, namespace)
+        base = wording.selectors(labels, fields)
         if limit:
             base.append(("limit", str(limit)))
         items: list[Object] = []
@@ -148,11 +147,11 @@ class KubeClient:
             timeout: Seconds.
         """
         include = "Metadata" if metadata else "None"
-        query = [*_selectors(labels, fields), ("includeObject", include)]
+        query = [*wording.selectors(labels, fields), ("includeObject", include)]
         request = Request(
             "GET",
             kind.path(namespace),
-            _act("list", kind, namespace),
+            wording.act("list", kind, namespace),
             query,
             headers={"Accept": _TABLE},
             timeout=timeout,
@@ -174,8 +173,8 @@ class KubeClient:
             Request(
                 "POST",
                 kind.path(namespace),
-                _act("create", kind, namespace, name),
-                _write_query(dry_run),
+                wording.act("create", kind, namespace, name),
+                wording.write_query(dry_run),
                 body,
             )
         )
@@ -207,14 +206,14 @@ class KubeClient:
         Raises:
             Conflict: Another manager owns a field (``manager`` names it), or it changed.
         """
-        query = _write_query(dry_run)
+        query = wording.write_query(dry_run)
         if force and type == "apply":
             query.append(("force", "true"))
         return await self._json(
             Request(
                 "PATCH",
                 kind.path(namespace, name, subresource),
-                _act("patch", kind, namespace, name, subresource),
+                wording.act("patch", kind, namespace, name, subresource),
                 query,
                 body,
                 {"Content-Type": _PATCH_TYPES[type]},
@@ -249,12 +248,12 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_seconds
         if dry_run:
             options["dryRun"] = ["All"]
-        act = _act("delete", kind, namespace, name)
+        act = wording.act("delete", kind, namespace, name)
         return await self._json(Request("DELETE", kind.path(namespace, name), act, body=options))
 
     async def scale(self, kind: Kind, namespace: str, name: str) -> Scale:
         """Read a workload's size through its scale subresource."""
-        act = _act("get", kind, namespace, name, "scale")
+        act = wording.act("get", kind, namespace, name, "scale")
         return scale_from(
             await self._json(Request("GET", kind.path(namespace, name, "scale"), act))
         )
@@ -293,7 +292,7 @@ class KubeClient:
         request = Request(
             "GET",
             kinds.POD.path(namespace, pod, "log"),
-            _act("logs", kinds.POD, namespace, pod),
+            wording.act("logs", kinds.POD, namespace, pod),
             query,
             headers={"Accept": "*/*"},
             timeout=timeout,
@@ -330,28 +329,3 @@ class KubeClient:
     async def _json(self, request: Request) -> Object:
         answer: Object = to_json(await self.transport.send(request))
         return answer
-
-
-def _act(
-    verb: str, kind: Kind, namespace: str | None, name: str = "", subresource: str | None = None
-) -> str:
-    """Words for messages: ``patch Deployment parse/server``."""
-    what = kind.kind if name else kind.plural
-    place = "/".join(p for p in (namespace, name) if p)
-    return " ".join(p for p in (verb, subresource, what, place) if p)
-
-
-def _selectors(
-    labels: Mapping[str, str] | None, fields: Mapping[str, str] | None
-) -> list[tuple[str, str]]:
-    query = []
-    if selector := kinds.label_selector(labels):
-        query.append(("labelSelector", selector))
-    if selector := kinds.field_selector(fields):
-        query.append(("fieldSelector", selector))
-    return query
-
-
-def _write_query(dry_run: bool) -> list[tuple[str, str]]:
-    query = [("fieldManager", FIELD_MANAGER)]
-    return [*query, ("dryRun", "All")] if dry_run else query

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from integrations.kubernetes import kinds
+from integrations.kubernetes import wording
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import (
     BadRequest,
@@ -212,10 +212,7 @@ class Watch:
             ("resourceVersion", version),
             ("timeoutSeconds", str(seconds)),
         ]
-        if selector := kinds.label_selector(self._labels):
-            query.append(("labelSelector", selector))
-        if selector := kinds.field_selector(self._fields):
-            query.append(("fieldSelector", selector))
+        query += wording.selectors(self._labels, self._fields)
         act = f"watch {self._kind.plural} {self._namespace or ''}".rstrip()
         path = self._kind.path(self._namespace)
         return Request("GET", path, act, query, silence=seconds + 10.0)

@@ -409,3 +409,12 @@ async def test_an_unusable_kubeconfig_is_said(
             await kube.version()
     assert "prod" in caught.value.message
     assert str(path) in caught.value.message
+
+
+async def test_outside_a_pod_there_is_no_service_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    async with KubeClient(Access("prod", in_cluster=True)) as kube:
+        with pytest.raises(errors.ClusterConfigError, match="service account"):
+            await kube.version()
