@@ -152,8 +152,8 @@ class KubeServer:
             return await self._route(request)
         except ApiError as error:
             return _refusal(error)
-        except ConnectionError:
-            raise
+        except ConnectionError:  # the client has gone; nobody reads this
+            return web.Response(status=499)
         except web.HTTPException:
             raise
         except Exception:
