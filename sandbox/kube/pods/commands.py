@@ -123,7 +123,7 @@ def fetch(store: Store, pod: Json, name: str, rest: list[str]) -> ExecResult:
     target = next((w for w in reversed(rest) if not w.startswith("-")), "")
     host = network.host_of(target)
     found = network.connect(store, host, pod["metadata"]["namespace"])
-    local = host in ("localhost", "127.0.0.1") and network.running(pod)
+    local = host in ("localhost", "127.0.0.1") and network.running(store, pod)
     if found.pods or local:
         return _out("ok\n")
     if name == "wget":

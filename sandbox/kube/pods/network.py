@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.kube.resources import PODS, SERVICES
+from sandbox.kube.controllers.meta import is_true, pod_ready
+from sandbox.kube.resources import NODES, PODS, SERVICES
 from sandbox.kube.store import Store
 
 Json = dict[str, Any]
@@ -25,8 +26,8 @@ class Answer:
     pods: tuple[Json, ...] = ()
 
 
-def running(pod: Json) -> bool:
-    """Whether a pod's containers run and it was not asked to stop."""
+def running(store: Store, pod: Json) -> bool:
+    """Whether a pod's containers run, on a node that is there, and were not asked to stop."""
     status = pod.get("status") or {}
     states = [c.get("state") or {} for c in status.get("containerStatuses") or ()]
     return (
@@ -34,13 +35,19 @@ def running(pod: Json) -> bool:
         and status.get("phase") == "Running"
         and bool(states)
         and all("running" in state for state in states)
+        and reachable(store, pod)
     )
 
 
-def ready(pod: Json) -> bool:
+def reachable(store: Store, pod: Json) -> bool:
+    """Whether the pod's node answers."""
+    node = store.peek(NODES, None, pod["spec"].get("nodeName", ""))
+    return node is not None and is_true(node.get("status") or {}, "Ready")
+
+
+def ready(store: Store, pod: Json) -> bool:
     """Whether a pod takes traffic."""
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return running(pod) and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return running(store, pod) and pod_ready(pod)
 
 
 def connect(store: Store, host: str, namespace: str) -> Answer:
@@ -54,15 +61,15 @@ def connect(store: Store, host: str, namespace: str) -> Answer:
     parts = host.removesuffix(".").removesuffix(".cluster.local").removesuffix(".svc").split(".")
     first = store.peek(SERVICES, parts[1] if len(parts) > 1 else namespace, parts[0])
     if first is not None and len(parts) <= 2:
-        return Answer(True, tuple(p for p in _behind(store, first) if ready(p)))
+        return Answer(True, tuple(p for p in _behind(store, first) if ready(store, p)))
     if len(parts) in (2, 3):
         home = parts[2] if len(parts) == 3 else namespace
         service = store.peek(SERVICES, home, parts[1])
         pod = store.peek(PODS, home, parts[0])
         if service is not None and pod is not None and pod["spec"].get("subdomain") == parts[1]:
             early = service["spec"].get("publishNotReadyAddresses")
-            if early or ready(pod):
-                return Answer(True, (pod,) if running(pod) else ())
+            if early or ready(store, pod):
+                return Answer(True, (pod,) if running(store, pod) else ())
     return Answer(False)
 
 

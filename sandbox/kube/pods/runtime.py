@@ -1,4 +1,4 @@
-"""The pod runtime that the API server calls: logs, exec, port-forward and eviction."""
+"""The pod runtime that the API server calls: logs, exec and eviction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.kube import errors
 from sandbox.kube.clock import parse_timestamp
 from sandbox.kube.controllers.behaviour import Behaviours
 from sandbox.kube.controllers.disruption import evict
-from sandbox.kube.pods import commands, environment, logs
+from sandbox.kube.pods import commands, environment, logs, network
 from sandbox.kube.pods.logs import Line
 from sandbox.kube.pods.mongo import shell
 from sandbox.kube.pods.mongo.sets import Sets, is_mongo
@@ -69,8 +69,9 @@ class Runtime:
         """Yield a container's log; with `follow` until its container ends.
 
         Raises:
-            ApiError: The container has not started, or had no previous run.
+            ApiError: The container has not started, had no previous run, or its node is lost.
         """
+        self._dial(pod)
         begin, end = self._span(pod, container, previous=previous)
         found = self._lines(pod, container, begin, end or self._store.clock(), previous=previous)
         if since_seconds is not None:
@@ -84,6 +85,17 @@ class Runtime:
             return
         async for line in self._follow(pod, container, begin):
             yield _form(line, timestamps=timestamps)
+
+    def _dial(self, pod: Json) -> None:
+        """Reach the kubelet of the pod's node.
+
+        Raises:
+            ApiError: The node does not answer.
+        """
+        if pod["spec"].get("nodeName") and not network.reachable(self._store, pod):
+            address = (pod.get("status") or {}).get("hostIP", pod["spec"]["nodeName"])
+            text = f"error dialing backend: dial tcp {address}:10250: connect: no route to host"
+            raise errors.ApiError(500, "InternalError", f"Internal error occurred: {text}")
 
     async def _follow(self, pod: Json, container: str, begin: datetime) -> AsyncIterator[Line]:
         said = self._store.clock()
@@ -147,8 +159,9 @@ class Runtime:
         """Run a command in a container.
 
         Raises:
-            ApiError: The container does not run.
+            ApiError: The container does not run, or its node is lost.
         """
+        self._dial(pod)
         status, spec = _status(pod, container), environment.container_of(pod, container)
         if spec is None or status is None or "running" not in (status.get("state") or {}):
             name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}"
@@ -188,22 +201,6 @@ class Runtime:
             text = "MongoNetworkError: connect ECONNREFUSED 127.0.0.1:27017\n"
             return ExecResult(b"", text.encode(), 1)
         return shell.run(asked, connection, env)
-
-    async def portforward(self, pod: Json, port: int, data: bytes) -> bytes | None:
-        """Answer an HTTP request to a port the pod declares; None when nothing listens."""
-        declared = {
-            item["containerPort"]
-            for container in pod["spec"]["containers"]
-            for item in container.get("ports") or ()
-        }
-        if port not in declared or not data.split(b" ", 1)[0].isupper():
-            return None
-        body = b'{"status":"ok"}'
-        head = (
-            f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        return head.encode() + body
 
     def evict(self, store: Store, pod: Json, options: Json) -> Json:
         """Evict a pod if every disruption budget over it allows that.

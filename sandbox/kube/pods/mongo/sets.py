@@ -92,7 +92,7 @@ class Sets:
 
     def _server(self, pod: Json) -> Server | None:
         container = mongod_of(pod)
-        if container is None or not network.running(pod):
+        if container is None or not network.running(self._store, pod):
             return None
         meta, spec = pod["metadata"], pod["spec"]
         name = spec.get("hostname") or meta["name"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from integrations import mongodb
+from sandbox.kube.controllers import Pace
+from sandbox.kube.errors import ApiError
 from sandbox.kube.resources import (
     CONFIGMAPS,
     JOBS,
@@ -20,7 +22,7 @@ from sandbox.kube.resources import (
     STATEFULSETS,
 )
 
-from ..living import Cluster, Json, condition, ready, statefulset
+from ..living import Cluster, Json, condition, living, ready, statefulset
 
 PODS_NAMED = ["db-0", "db-1", "db-2"]
 CREDENTIALS = {"user": "root", "password": "s3cret", "uri": "mongodb://app:pw@db-0.db:27017/app"}
@@ -199,6 +201,23 @@ async def test_without_a_majority_nothing_can_be_changed(cluster: Cluster) -> No
     said = await mongosh(cluster, "db-2", f"{LOGIN} rs.add('db-3.db:27017')")
     assert said.exit_code == 1
     assert said.stderr.startswith("MongoServerError[NotWritablePrimary]: New config is rejected")
+
+
+async def test_a_lost_node_takes_its_member_down_at_once() -> None:
+    async with living(replace(Pace().scaled(0), eviction=300)) as cluster:
+        await install(cluster)
+        home = cluster.store.get(PODS, "default", "db-0")["spec"]["nodeName"]
+        cluster.world.node_down(home)
+        await cluster.until(lambda: not ready(cluster.store.get(PODS, "default", "db-0")))
+        found = await mongodb.status(bot(cluster), ["db-1"])
+        assert [m.healthy for m in found.members] == [False, True, True]
+        assert found.primary == "db-1.db:27017"
+        with pytest.raises(ApiError, match="error dialing backend"):
+            await mongosh(cluster, "db-0", "db.hello()")
+        cluster.world.calm()
+        await cluster.until(lambda: ready(cluster.store.get(PODS, "default", "db-0")))
+        found = await mongodb.status(bot(cluster), ["db-0"])
+        assert [m.healthy for m in found.members] == [True, True, True]
 
 
 async def test_the_set_outlives_its_pods_but_not_its_volumes(cluster: Cluster) -> None:
