@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
-from sandbox.cli import fault, stopping
+from sandbox.cli import fault
 from sandbox.tour.bot import BotFailed, BotProcess, running
 from sandbox.tour.play import Player
 from sandbox.tour.show import Page
@@ -43,6 +45,8 @@ def main(words: Sequence[str] | None = None) -> int:
     page = Page(sys.stdout, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     try:
         return asyncio.run(_tour(arguments, page))
+    except asyncio.CancelledError:
+        return INTERRUPTED
     except (BotFailed, NoSuchFault) as error:
         print(error, file=sys.stderr)
     except OSError as error:
@@ -51,40 +55,33 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 async def _tour(arguments: argparse.Namespace, page: Page) -> int:
-    stop = stopping()
-    stays = sys.stdin.isatty() and sys.stdout.isatty()
+    _cancelled_by_signals()
     async with World.start(pace=PACES[arguments.pace]) as world:
         page.line(f"Watch it here: {world.slack.url}/")
         page.line("A practice Kubernetes and a practice Slack, on this machine only; a real bot,")
         page.line("which talks to them as it would to yours, with the real helm.")
         async with running(world.config, world.directory / "bot.log") as bot:
             await world.trouble(arguments.fault)
-            problems = await _until(stop, _play(world, page))
-            if problems is None:
-                return INTERRUPTED
+            problems = await Player(world, page).play(story())
             _sum_up(page, problems)
-            if stays:
+            if sys.stdin.isatty() and sys.stdout.isatty():
                 _invite(page, world)
-                await _stay(stop, bot, page)
+                await _stay(bot, page)
     return 1 if problems else 0
 
 
-async def _play(world: World, page: Page) -> list[str]:
-    return await Player(world, page).play(story())
+def _cancelled_by_signals() -> None:
+    """The first SIGINT or SIGTERM cancels this task; more of them do not disturb the cleaning up."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    seen: list[int] = []
 
+    def stop(number: int) -> None:
+        if not seen and task is not None:
+            task.cancel()
+        seen.append(number)
 
-async def _until(stop: asyncio.Event, work: object) -> list[str] | None:
-    """The work's result; None when it was stopped before."""
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
-        return None
-    result: list[str] = task.result()
-    return result
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
 
 
 def _sum_up(page: Page, problems: list[str]) -> None:
@@ -106,10 +103,8 @@ def _invite(page: Page, world: World) -> None:
     page.line("Ctrl-C ends all of it; nothing is left behind.")
 
 
-async def _stay(stop: asyncio.Event, bot: BotProcess, page: Page) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in (stop, bot.ended)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    if not stop.is_set():
+async def _stay(bot: BotProcess, page: Page) -> None:
+    """Until somebody ends it, or the bot ends by itself."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await bot.ended.wait()
         page.line("The bot has ended by itself.", "red")
