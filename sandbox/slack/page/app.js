@@ -4,6 +4,7 @@ import { get, live, post } from "./api.js";
 import { renderBlocks } from "./blocks.js";
 import { Composer } from "./composer.js";
 import { h, toast } from "./dom.js";
+import { icon } from "./icons.js";
 import { MessageList } from "./messages.js";
 import { Modal } from "./modal.js";
 import { learn, learnChannels } from "./names.js";
@@ -21,10 +22,10 @@ class Page {
     this.list = new MessageList($("messages"), {});
     this.replies = new MessageList($("replies"), { openThread: null });
     this.composer = new Composer($("composer"), {
-      id: "composer-input", label: "Message", where: () => ({ user: this.user, channel: this.channel.id }),
+      id: "composer-input", label: "Message", hint: "Enter sends · Shift+Enter for a new line · / for commands", where: () => ({ user: this.user, channel: this.channel.id }),
     });
     this.threadComposer = new Composer($("thread-composer"), {
-      id: "thread-input", label: "Reply in thread",
+      id: "thread-input", label: "Reply in thread", hint: "Enter sends · commands work only outside threads", completes: false,
       where: () => ({ user: this.user, channel: this.channel.id, thread_ts: this.threadTs }),
     });
     this.threadComposer.setLabel("Reply in thread");
@@ -32,6 +33,7 @@ class Page {
   }
 
   wire() {
+    for (const [id, name] of [["close-thread", "ui-close"], ["close-sidebar", "ui-close"], ["open-sidebar", "ui-menu"]]) $(id).replaceChildren(icon(name));
     $("person").addEventListener("change", (event) => this.become(event.target.value));
     $("close-thread").addEventListener("click", () => this.closeThread());
     $("open-sidebar").addEventListener("click", () => this.sidebar(true));
@@ -154,14 +156,14 @@ class Page {
 
   drawChannels() {
     const entry = (channel) => {
-      const sign = channel.is_im ? "◆" : channel.is_private ? "🔒" : channel.is_shared ? "⇄" : "#";
+      const sign = channel.is_im ? "ui-app" : channel.is_private ? "ui-lock" : channel.is_shared ? "ui-shared" : "ui-hash";
       const unread = this.unread.get(channel.id);
       const name = `${channel.name}${channel.is_private ? ", private" : ""}${channel.is_shared ? ", shared with another company" : ""}${unread ? `, ${unread} new` : ""}`;
       return h("li", {}, h("button", {
         type: "button", class: `nav-item${unread ? " unread" : ""}${channel.is_member ? "" : " outside"}`,
         aria: { current: channel.id === this.channel?.id ? "page" : undefined, label: name },
         onclick: () => this.open(channel.id),
-      }, h("span", { class: "sign", aria: { hidden: true } }, sign), channel.name, unread ? h("span", { class: "count" }, String(unread)) : null));
+      }, h("span", { class: "sign" }, icon(sign)), channel.name, unread ? h("span", { class: "count" }, String(unread)) : null));
     };
     const channels = this.state.channels.filter((channel) => !channel.is_im).sort((a, b) => a.name.localeCompare(b.name));
     $("channels").replaceChildren(...channels.map(entry));
@@ -169,7 +171,7 @@ class Page {
     const bot = this.state.people.find((person) => person.id === this.state.bot);
     $("apps").replaceChildren(direct ? entry(direct) : h("li", {}, h("button", {
       type: "button", class: "nav-item", onclick: () => this.openDirect(),
-    }, h("span", { class: "sign", aria: { hidden: true } }, "◆"), bot.name)));
+    }, h("span", { class: "sign" }, icon("ui-app")), bot.name)));
   }
 
   async openDirect() {
@@ -240,7 +242,6 @@ class Page {
   async openThread(ts) {
     this.threadTs = ts;
     this.replies.reset([], { user: this.user });
-    this.threadOpener = document.activeElement;
     $("thread").hidden = false;
     $("app").classList.add("thread-open");
     const messages = await this.read({ channel: this.channel.id, thread_ts: ts });
@@ -250,10 +251,11 @@ class Page {
   }
 
   closeThread(focus = true) {
+    const parent = this.threadTs;
     this.threadTs = null;
     $("thread").hidden = true;
     $("app").classList.remove("thread-open");
-    if (focus && this.threadOpener?.isConnected) this.threadOpener.focus();
+    if (focus && !this.list.focusReplies(parent)) this.composer.focus();
   }
 
   // -- events ----------------------------------------------------------------------------------

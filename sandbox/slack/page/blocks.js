@@ -2,8 +2,9 @@
 
 import { h, safeUrl, uid } from "./dom.js";
 import { action, input } from "./elements.js";
+import { icon } from "./icons.js";
 import { markdown } from "./markdown.js";
-import { mrkdwn, plainText, textObject } from "./mrkdwn.js";
+import { mrkdwn, plainString, plainText, textObject } from "./mrkdwn.js";
 import { richText } from "./richtext.js";
 
 const HERE = location.origin;
@@ -36,7 +37,7 @@ function used(block, element, context, name) {
 }
 
 function section(block, context) {
-  const name = block.text ? plainText(block.text.text).join("") : undefined;
+  const name = block.text ? plainString(block.text.text) : undefined;
   return [
     h("div", { class: "section-body" },
       block.text ? h("div", { class: "text" }, textObject(block.text)) : null,
@@ -63,9 +64,9 @@ function picture(image, size) {
   const href = safeUrl(source);
   if (!href) return h("span", {}, image.alt_text);
   if (!href.startsWith(`${HERE}/`)) {
-    return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, `🖼 ${image.alt_text || "image"}`);
+    return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, icon("ui-image"), ` ${image.alt_text || "image"}`);
   }
-  return h("img", { class: `image-${size}`, src: href, alt: image.alt_text ?? "", loading: "lazy" });
+  return h("img", { class: `image-${size}`, src: href, alt: image.alt_text ?? "" });
 }
 
 const fileId = (url) => /\/files-pri\/([^/]+)\//.exec(url ?? "")?.[1] ?? "none";

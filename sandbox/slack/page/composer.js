@@ -7,8 +7,9 @@ const KEPT = 50;
 
 /** One message box; `where()` gives user, channel and thread. */
 export class Composer {
-  constructor(slot, { id, label, where }) {
+  constructor(slot, { id, label, hint, where, completes = true }) {
     this.where = where;
+    this.completes = completes;
     this.history = [];
     this.back = 0;
     this.options = [];
@@ -26,7 +27,7 @@ export class Composer {
       event.preventDefault();
       this.send();
     } }, this.list, this.input, send);
-    this.hint = h("p", { class: "composer-hint" }, "Enter sends · Shift+Enter for a new line · / for commands");
+    this.hint = h("p", { class: "composer-hint" }, hint);
     slot.replaceChildren(this.form, this.hint);
   }
 
@@ -42,7 +43,7 @@ export class Composer {
 
   typed() {
     this.grow();
-    if (this.input.value.startsWith("/")) this.complete();
+    if (this.completes && this.input.value.startsWith("/")) this.complete();
     else this.hide();
   }
 
@@ -96,6 +97,7 @@ export class Composer {
 
   accept(index) {
     this.input.value = `${this.options[index]} `;
+    this.hide();
     this.input.focus();
     this.typed();
   }

@@ -2,12 +2,12 @@
 
 import { h, safeUrl, uid } from "./dom.js";
 import { confirmed } from "./dialogs.js";
-import { plainText, textObject } from "./mrkdwn.js";
+import { plainString, textObject } from "./mrkdwn.js";
 import { channels, people } from "./names.js";
 
 const DYNAMIC = /^(multi_)?(users|channels|conversations|external)_select$/;
 
-const labelOf = (object) => plainText(object?.text ?? "").join("");
+const labelOf = (object) => plainString(object?.text ?? "");
 
 /** The options of a menu: given ones, groups, or people and channels of the workspace. */
 function optionsOf(element) {

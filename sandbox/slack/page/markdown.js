@@ -1,7 +1,7 @@
 // The `markdown` block: ordinary Markdown as document nodes.
 
 import { h, link } from "./dom.js";
-import { emoji } from "./names.js";
+import { emoji, withEmoji } from "./names.js";
 
 const INLINE = /`([^`\n]+)`|\[([^\]\n]+)\]\(([^)\s]+)\)|\*\*(\S(?:[^\n]*?\S)?)\*\*|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*|(?<!\w)_(\S(?:[^_\n]*\S)?)_(?!\w)|~~([^~\n]+)~~|:([a-z0-9_+-]+):/g;
 
@@ -9,7 +9,7 @@ function inline(text) {
   const nodes = [];
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
-    nodes.push(text.slice(end, match.index));
+    nodes.push(...withEmoji(text.slice(end, match.index)));
     end = match.index + match[0].length;
     const [, code, label, url, bold, star, under, struck, name] = match;
     if (code !== undefined) nodes.push(h("code", {}, code));
@@ -20,7 +20,7 @@ function inline(text) {
     else if (struck !== undefined) nodes.push(h("s", {}, struck));
     else nodes.push(emoji(name));
   }
-  nodes.push(text.slice(end));
+  nodes.push(...withEmoji(text.slice(end)));
   return nodes;
 }
 

@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { renderAttachment, renderBlocks } from "./blocks.js";
 import { h, link, timeOf, toast } from "./dom.js";
+import { icon } from "./icons.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { colour, emoji, initials, person, QUICK_REACTIONS } from "./names.js";
 
@@ -27,10 +28,10 @@ function fileNode(file) {
     return h("figure", { class: "file" },
       h("figcaption", {}, file.title),
       h("a", { href, target: "_blank", rel: "noopener" },
-        h("img", { class: "image-full", src: href, alt: file.alt_txt || file.title, loading: "lazy" })));
+        h("img", { class: "image-full", src: href, alt: file.alt_txt || file.title })));
   }
   const size = file.size < 1024 ? `${file.size} B` : `${Math.round(file.size / 1024)} kB`;
-  return h("p", { class: "file file-card" }, h("span", { aria: { hidden: true } }, "📄"), link(href, file.title), h("small", {}, size));
+  return h("p", { class: "file file-card" }, icon("page_facing_up"), link(href, file.title), h("small", {}, size));
 }
 
 function reactions(message, react) {
@@ -66,7 +67,7 @@ function messageNode(message, { user, openThread, grouped }) {
     h("time", { dateTime: when.toISOString(), title: when.toLocaleString() }, CLOCK.format(when)));
   const tools = message.ephemeral ? null : h("div", { class: "tools" },
     QUICK_REACTIONS.map((name) => h("button", { type: "button", class: "tool", aria: { label: `React with ${name}` }, onclick: () => react(name) }, emoji(name))),
-    openThread ? h("button", { type: "button", class: "tool", aria: { label: "Reply in thread" }, onclick: () => openThread(message.ts) }, "💬") : null);
+    openThread ? h("button", { type: "button", class: "tool", aria: { label: "Reply in thread" }, onclick: () => openThread(message.ts) }, icon("ui-thread")) : null);
   const replies = openThread && message.reply_count
     ? h("button", { type: "button", class: "replies", onclick: () => openThread(message.ts) },
       message.reply_count === 1 ? "1 reply" : `${message.reply_count} replies`)
@@ -75,7 +76,7 @@ function messageNode(message, { user, openThread, grouped }) {
     h("article", { aria: { label: `${author.real_name}, ${CLOCK.format(when)}` } },
       h("span", { class: `avatar avatar-${colour(author)}${author.is_bot ? " avatar-app" : ""}`, aria: { hidden: true } }, initials(author)),
       h("div", { class: "content" },
-        message.ephemeral ? h("p", { class: "only-you" }, "👁 Only visible to you") : null,
+        message.ephemeral ? h("p", { class: "only-you" }, icon("ui-eye"), " Only visible to you") : null,
         head,
         message.subtype === "thread_broadcast" && openThread ? h("p", { class: "from-thread" }, "replied to a thread") : null,
         body(message, user),
@@ -91,6 +92,10 @@ export class MessageList {
     this.element = element;
     this.options = options;
     this.messages = new Map();
+    this.stuck = true;
+    this.top = 0;
+    element.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    element.addEventListener("load", () => { if (this.stuck) this.toEnd(); }, true);
   }
 
   /** Show these and nothing else. */
@@ -98,7 +103,8 @@ export class MessageList {
     Object.assign(this.options, options);
     this.messages = new Map(messages.map((message) => [message.ts, message]));
     this.draw();
-    this.element.scrollTop = this.element.scrollHeight;
+    this.stuck = true;
+    this.toEnd();
   }
 
   draw() {
@@ -116,7 +122,7 @@ export class MessageList {
   /** Add a message or show its new content, without touching any other. */
   put(message) {
     const known = this.messages.has(message.ts);
-    const stay = this.nearEnd();
+    const stay = this.stuck;
     this.messages.set(message.ts, message);
     const order = [...this.messages.keys()].sort();
     const previous = this.messages.get(order[order.indexOf(message.ts) - 1]);
@@ -146,11 +152,26 @@ export class MessageList {
 
   /** Put a small warning beside a message whose app did not answer. */
   warn(ts, text) {
-    this.find(ts)?.querySelector(".content")?.append(h("p", { class: "warning", role: "alert" }, `⚠ ${text}`));
+    this.find(ts)?.querySelector(".content")?.append(h("p", { class: "warning", role: "alert" }, icon("warning"), ` ${text}`));
   }
 
   find(ts) {
     return this.element.querySelector(`[data-ts="${CSS.escape(ts)}"]`);
+  }
+
+  /** Only a person scrolls up; a picture that loads merely makes the list longer. */
+  scrolled() {
+    const { scrollTop } = this.element;
+    if (this.nearEnd()) this.stuck = true;
+    else if (scrollTop < this.top) this.stuck = false;
+    this.top = scrollTop;
+  }
+
+  /** Focus the way into a message's thread; false when there is none. */
+  focusReplies(ts) {
+    const way = ts && this.find(ts)?.querySelector(".replies, .tools button:last-child");
+    way?.focus();
+    return Boolean(way);
   }
 
   nearEnd() {
@@ -160,8 +181,5 @@ export class MessageList {
 
   toEnd() {
     this.element.scrollTop = this.element.scrollHeight;
-    for (const image of this.element.querySelectorAll("li:last-child img")) {
-      image.addEventListener("load", () => { this.element.scrollTop = this.element.scrollHeight; }, { once: true });
-    }
   }
 }

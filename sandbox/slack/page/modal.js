@@ -3,6 +3,7 @@
 import { post, Refusal } from "./api.js";
 import { renderBlocks } from "./blocks.js";
 import { h, uid } from "./dom.js";
+import { icon } from "./icons.js";
 import { textObject } from "./mrkdwn.js";
 
 /** Shows whatever view the app has opened for one person. */
@@ -77,7 +78,7 @@ export class Modal {
       this.submit();
     } },
       h("header", {}, h("h2", { id: title }, textObject(view.title)),
-        h("button", { type: "button", class: "icon", aria: { label: "Close" }, onclick: () => this.close() }, "✕")),
+        h("button", { type: "button", class: "icon", aria: { label: "Close" }, onclick: () => this.close() }, icon("ui-close"))),
       h("div", { class: "view-body" },
         general ? h("p", { class: "alert alert-error", role: "alert" }, general) : null,
         renderBlocks(view.blocks, context)),
@@ -125,7 +126,8 @@ export class Modal {
   }
 
   async close() {
-    await post("close_view", { user: this.user, view_id: this.view.id }).catch(() => {});
+    const body = { user: this.user, view_id: this.view.id };
     this.dismiss();
+    await post("close_view", body).catch(() => {});
   }
 }

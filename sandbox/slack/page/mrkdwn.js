@@ -1,7 +1,7 @@
 // Slack's mrkdwn as document nodes. Never innerHTML: what the text says is shown, not run.
 
 import { h, link } from "./dom.js";
-import { channelName, emoji, groupName, person } from "./names.js";
+import { channelName, emoji, emojiText, groupName, person, withEmoji } from "./names.js";
 
 const INLINE = /<([^<>\n]+)>|`([^`\n]+)`|:([a-z0-9_+'-]+(?:::skin-tone-\d)?):|(?<![\w*])\*(\S(?:[^*\n]*\S)?)\*(?![\w*])|(?<![\w_])_(\S(?:[^_\n]*\S)?)_(?![\w_])|(?<![\w~])~(\S(?:[^~\n]*\S)?)~(?![\w~])/g;
 
@@ -26,10 +26,15 @@ export function textObject(object) {
   return object.type === "mrkdwn" ? mrkdwn(object.text) : plainText(object.text, object.emoji !== false);
 }
 
-/** Plain text: only emoji names are special. */
-export function plainText(text, withEmoji = true) {
+/** Plain text as nodes: only emoji are special. */
+export function plainText(text, names = true) {
   const shown = plain(String(text ?? ""));
-  return [withEmoji ? shown.replace(/:([a-z0-9_+-]+):/g, (_, name) => emoji(name)) : shown];
+  return withEmoji(names ? shown.replace(/:([a-z0-9_+-]+):/g, (_, name) => emojiText(name)) : shown);
+}
+
+/** Plain text as a string, for labels and options. */
+export function plainString(text) {
+  return plain(String(text ?? "")).replace(/:([a-z0-9_+-]+):/g, (_, name) => emojiText(name));
 }
 
 function lines(part) {
@@ -59,7 +64,7 @@ function inline(text) {
   const nodes = [];
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
-    nodes.push(plain(text.slice(end, match.index)));
+    nodes.push(...withEmoji(plain(text.slice(end, match.index))));
     end = match.index + match[0].length;
     const [, angle, code, emojiName, bold, italic, struck] = match;
     if (angle !== undefined) nodes.push(reference(angle));
@@ -69,7 +74,7 @@ function inline(text) {
     else if (italic !== undefined) nodes.push(h("em", {}, inline(italic)));
     else nodes.push(h("s", {}, inline(struck)));
   }
-  nodes.push(plain(text.slice(end)));
+  nodes.push(...withEmoji(plain(text.slice(end))));
   return nodes;
 }
 

@@ -1,5 +1,8 @@
 // Who and what ids stand for.
 
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
 const PEOPLE = new Map();
 const CHANNELS = new Map();
 const GROUPS = new Map();
@@ -22,6 +25,9 @@ const EMOJI = {
   ok: "🆗", new: "🆕", up: "🆙", sos: "🆘", stop_sign: "🛑", heavy_minus_sign: "➖", heavy_plus_sign: "➕",
 };
 
+const BY_CHARACTER = new Map(Object.entries(EMOJI).reverse().map(([name, character]) => [character, name]));
+const CHARACTERS = new RegExp(`(${[...BY_CHARACTER.keys()].sort((a, b) => b.length - a.length).join("|")})`, "u");
+
 export const QUICK_REACTIONS = ["eyes", "white_check_mark", "tada"];
 
 /** Learn the names of a workspace. */
@@ -42,7 +48,23 @@ export const people = () => [...PEOPLE.values()];
 export const channelName = (id) => CHANNELS.get(id)?.name ?? id;
 export const channels = () => [...CHANNELS.values()];
 export const groupName = (id) => GROUPS.get(id)?.handle ?? id;
-export const emoji = (name) => EMOJI[name.replace(/::skin-tone-\d$/, "")] ?? `:${name}:`;
+const bare = (name) => name.replace(/::skin-tone-\d$/, "");
+
+/** An emoji as text, for places that hold only text. */
+export const emojiText = (name) => EMOJI[bare(name)] ?? `:${name}:`;
+
+/** An emoji as a node: drawn, or a character of the system's font. */
+export function emoji(name) {
+  const label = bare(name).replaceAll("_", " ");
+  const drawn = icon(bare(name));
+  if (!drawn && !EMOJI[bare(name)]) return `:${name}:`;
+  return h("span", { class: "emoji", role: "img", title: `:${bare(name)}:`, aria: { label } }, drawn ?? EMOJI[bare(name)]);
+}
+
+/** Text with emoji characters exchanged for their nodes. */
+export function withEmoji(text) {
+  return text.split(CHARACTERS).map((part) => (BY_CHARACTER.has(part) ? emoji(BY_CHARACTER.get(part)) : part));
+}
 
 /** Two letters for somebody without a picture. */
 export function initials(user) {

@@ -1,10 +1,10 @@
 // The `rich_text` block as document nodes.
 
 import { h, link } from "./dom.js";
-import { channelName, emoji, groupName, person } from "./names.js";
+import { channelName, emoji, groupName, person, withEmoji } from "./names.js";
 
 function styled(node, style = {}) {
-  let result = node;
+  let result = typeof node === "string" ? withEmoji(node) : [node];
   if (style.code) result = h("code", {}, result);
   if (style.bold) result = h("strong", {}, result);
   if (style.italic) result = h("em", {}, result);
