@@ -1,7 +1,8 @@
-"""Reads the few protobuf messages that clients insist on sending.
+"""Reads the protobuf that clients insist on sending.
 
-client-go's typed clients (so helm for its release Secrets, and ``kubectl auth can-i``) write
-protobuf and do not fall back. Field numbers: ``generated.proto`` of each API group, v0.35.
+client-go's typed clients (helm for its release Secrets, ``kubectl create`` and ``auth can-i``)
+write protobuf and do not fall back. How the kinds are written is in the facts; here is how to
+read them into the JSON form of the objects.
 """
 
 from __future__ import annotations
@@ -9,120 +10,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sandbox.kube.clock import timestamp
+from sandbox.kube.clock import micro_timestamp, timestamp
 from sandbox.kube.errors import bad_request, not_implemented
 from sandbox.kube.jsonutil import Json
+from sandbox.kube.schema.facts import Message, load_messages, package_of
 
 MAGIC = b"k8s\x00"
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One field: its JSON name and how to read it."""
-
-    name: str
-    form: str
-    repeated: bool = False
-
-
-def _s(name: str) -> _Part:
-    return _Part(name, "string")
-
-
-_MESSAGES: dict[str, dict[int, _Part]] = {
-    "Time": {1: _Part("seconds", "int"), 2: _Part("nanos", "int")},
-    "OwnerReference": {
-        1: _s("kind"),
-        3: _s("name"),
-        4: _s("uid"),
-        5: _s("apiVersion"),
-        6: _Part("controller", "bool"),
-        7: _Part("blockOwnerDeletion", "bool"),
-    },
-    "FieldsV1": {1: _Part("Raw", "bytes")},
-    "ManagedFieldsEntry": {
-        1: _s("manager"),
-        2: _s("operation"),
-        3: _s("apiVersion"),
-        4: _Part("time", "Time"),
-        6: _s("fieldsType"),
-        7: _Part("fieldsV1", "FieldsV1"),
-        8: _s("subresource"),
-    },
-    "ObjectMeta": {
-        1: _s("name"),
-        2: _s("generateName"),
-        3: _s("namespace"),
-        4: _s("selfLink"),
-        5: _s("uid"),
-        6: _s("resourceVersion"),
-        7: _Part("generation", "int"),
-        8: _Part("creationTimestamp", "Time"),
-        9: _Part("deletionTimestamp", "Time"),
-        10: _Part("deletionGracePeriodSeconds", "int"),
-        11: _Part("labels", "map:string"),
-        12: _Part("annotations", "map:string"),
-        13: _Part("ownerReferences", "OwnerReference", repeated=True),
-        14: _Part("finalizers", "string", repeated=True),
-        17: _Part("managedFields", "ManagedFieldsEntry", repeated=True),
-    },
-    "Secret": {
-        1: _Part("metadata", "ObjectMeta"),
-        2: _Part("data", "map:bytes"),
-        3: _s("type"),
-        4: _Part("stringData", "map:string"),
-        5: _Part("immutable", "bool"),
-    },
-    "ConfigMap": {
-        1: _Part("metadata", "ObjectMeta"),
-        2: _Part("data", "map:string"),
-        3: _Part("binaryData", "map:bytes"),
-        4: _Part("immutable", "bool"),
-    },
-    "NamespaceSpec": {1: _Part("finalizers", "string", repeated=True)},
-    "Namespace": {1: _Part("metadata", "ObjectMeta"), 2: _Part("spec", "NamespaceSpec")},
-    "Preconditions": {1: _s("uid"), 2: _s("resourceVersion")},
-    "DeleteOptions": {
-        1: _Part("gracePeriodSeconds", "int"),
-        2: _Part("preconditions", "Preconditions"),
-        3: _Part("orphanDependents", "bool"),
-        4: _s("propagationPolicy"),
-        5: _Part("dryRun", "string", repeated=True),
-    },
-    "Eviction": {
-        1: _Part("metadata", "ObjectMeta"),
-        2: _Part("deleteOptions", "DeleteOptions"),
-    },
-    "ResourceAttributes": {
-        1: _s("namespace"),
-        2: _s("verb"),
-        3: _s("group"),
-        4: _s("version"),
-        5: _s("resource"),
-        6: _s("subresource"),
-        7: _s("name"),
-    },
-    "NonResourceAttributes": {1: _s("path"), 2: _s("verb")},
-    "SelfSubjectAccessReviewSpec": {
-        1: _Part("resourceAttributes", "ResourceAttributes"),
-        2: _Part("nonResourceAttributes", "NonResourceAttributes"),
-    },
-    "SelfSubjectAccessReview": {
-        1: _Part("metadata", "ObjectMeta"),
-        2: _Part("spec", "SelfSubjectAccessReviewSpec"),
-    },
-    "SelfSubjectRulesReviewSpec": {1: _s("namespace")},
-    "SelfSubjectRulesReview": {
-        1: _Part("metadata", "ObjectMeta"),
-        2: _Part("spec", "SelfSubjectRulesReviewSpec"),
-    },
-    "SelfSubjectReview": {1: _Part("metadata", "ObjectMeta")},
-}
+_messages = cache(load_messages)
 
 
 def decode(body: bytes) -> Json:
@@ -142,12 +42,18 @@ def decode(body: bytes) -> Json:
                 api_version, kind = names.get(1, ""), names.get(2, "")
             elif number == 2 and isinstance(value, bytes):
                 raw = value
-        if kind not in _MESSAGES:
-            raise not_implemented(f"protobuf messages of kind {kind or 'unknown'!r}; send JSON")
-        obj = _message(_MESSAGES[kind], raw)
-    except (IndexError, UnicodeDecodeError, ValueError) as error:
+        obj = _message(_find(api_version, kind), raw)
+    except (IndexError, OverflowError, OSError, RecursionError, ValueError) as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
     return {"apiVersion": api_version, "kind": kind, **obj}
+
+
+def _find(api_version: str, kind: str) -> Message:
+    group, _, version = api_version.rpartition("/")
+    for name in (f"{package_of(group, version)}.{kind}", f"meta/v1.{kind}"):
+        if name in _messages():
+            return _messages()[name]
+    raise not_implemented(f"protobuf messages of kind {kind or 'unknown'!r}; send JSON")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -183,29 +89,29 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             raise ValueError(f"wire type {wire} is not used by Kubernetes")
 
 
-def _message(parts: dict[int, _Part], data: bytes) -> Json:
+def _message(fields: Message, data: bytes) -> Json:
     result: Json = {}
     for number, value in _fields(data):
-        part = parts.get(number)
-        if part is None:
+        name, form, flags = fields.get(str(number), ("", "", ""))
+        if not form:
             continue
-        if part.form.startswith("map:"):
-            key, item = _entry(value, part.form[4:])
-            result.setdefault(part.name, {})[key] = item
-            continue
-        read = _read(part.form, value)
-        if part.repeated:
-            result.setdefault(part.name, []).append(read)
-        elif read not in ("", None, {}):
-            result[part.name] = read
+        if "m" in flags:
+            key, item = _entry(value, form)
+            result.setdefault(name, {})[key] = item
+        elif "r" in flags:
+            result.setdefault(name, []).append(_read(form, value))
+        elif "i" in flags:
+            result.update(_read(form, value))
+        else:
+            read = _read(form, value)
+            if read is not None and ("p" in flags or read not in (0, "", {})):
+                result[name] = read
     return result
 
 
 def _entry(value: int | bytes, form: str) -> tuple[str, Any]:
-    pair: dict[int, bytes] = {
-        number: item for number, item in _fields(_bytes(value)) if isinstance(item, bytes)
-    }
-    return pair.get(1, b"").decode(), _read(form, pair.get(2, b""))
+    pair = dict(_fields(_bytes(value)))
+    return _bytes(pair.get(1, b"")).decode(), _read(form, pair.get(2, b""))
 
 
 def _bytes(value: int | bytes) -> bytes:
@@ -214,21 +120,38 @@ def _bytes(value: int | bytes) -> bytes:
     raise ValueError("a number stands where a message was expected")
 
 
+def _signed(value: int | bytes) -> int:
+    if not isinstance(value, int):
+        raise ValueError("a message stands where a number was expected")
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
 def _read(form: str, value: int | bytes) -> Any:
-    if form in ("int", "bool"):
-        if not isinstance(value, int):
-            raise ValueError("a message stands where a number was expected")
-        if form == "bool":
-            return bool(value)
-        return value - (1 << 64) if value >= 1 << 63 else value
-    if form == "string":
-        return _bytes(value).decode()
-    if form == "bytes":
-        return base64.b64encode(_bytes(value)).decode()
-    read = _message(_MESSAGES[form], _bytes(value))
-    if form == "Time":
-        seconds = read.get("seconds")
-        return None if seconds is None else timestamp(datetime.fromtimestamp(seconds, UTC))
-    if form == "FieldsV1":
-        return json.loads(base64.b64decode(read.get("Raw", ""))) if read.get("Raw") else {}
-    return read
+    match form:
+        case "int":
+            return _signed(value)
+        case "bool":
+            return bool(_signed(value))
+        case "string":
+            return _bytes(value).decode()
+        case "bytes":
+            return base64.b64encode(_bytes(value)).decode()
+        case "quantity":
+            return _bytes(dict(_fields(_bytes(value))).get(1, b"")).decode()
+        case "json":
+            return json.loads(_bytes(dict(_fields(_bytes(value))).get(1, b"")) or b"null")
+        case "time" | "microtime":
+            return _time(dict(_fields(_bytes(value))), micro=form == "microtime")
+        case "intstr":
+            parts = dict(_fields(_bytes(value)))
+            if parts.get(1):
+                return _bytes(parts.get(3, b"")).decode()
+            return _signed(parts.get(2, 0))
+    return _message(_messages()[form], _bytes(value))
+
+
+def _time(parts: dict[int, int | bytes], *, micro: bool) -> str | None:
+    if 1 not in parts:
+        return None
+    moment = datetime.fromtimestamp(_signed(parts[1]) + _signed(parts.get(2, 0)) / 1e9, UTC)
+    return micro_timestamp(moment) if micro else timestamp(moment)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.kube.resources import SERVED, Resource
+from sandbox.kube.schema.facts import FACTS
 
-FACTS = Path(__file__).with_name("facts.json.gz")
 _KEEP = frozenset(
     {
         "type",

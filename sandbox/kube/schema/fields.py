@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from sandbox.kube.resources import Resource
-from sandbox.kube.schema.build import FACTS
+from sandbox.kube.schema.facts import load_schemas
 
 Json = dict[str, Any]
 
@@ -138,8 +136,7 @@ class Schemas:
 
     @cached_property
     def _facts(self) -> dict[str, Json]:
-        loaded: dict[str, Json] = json.loads(gzip.decompress(FACTS.read_bytes()))
-        return loaded
+        return load_schemas()
 
     @cached_property
     def _names(self) -> dict[tuple[str, str, str], str]:

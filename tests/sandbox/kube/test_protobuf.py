@@ -75,9 +75,38 @@ def test_times_and_unknown_fields() -> None:
     }
 
 
+def test_workload_as_kubectl_create_writes_it() -> None:
+    port = field(3, 8080) + field(1, "") + field(2, 0) + field(4, "")
+    memory = field(1, "memory") + field(2, field(1, "64Mi"))
+    resources = field(1, memory)
+    probe = field(1, field(2, field(1, "/ok") + field(2, field(1, 1) + field(3, "http"))))
+    container = field(1, "main") + field(2, "nginx:1") + field(6, port) + field(8, resources)
+    volume = field(1, "tmp") + field(2, field(2, b""))
+    pod_spec = field(1, volume) + field(2, container + field(11, probe)) + field(3, "")
+    spec = field(1, 0) + field(3, field(1, b"") + field(2, pod_spec))
+    decoded = decode(envelope("apps/v1", "Deployment", field(1, field(1, "d")) + field(2, spec)))
+    assert decoded["spec"] == {
+        "replicas": 0,
+        "template": {
+            "spec": {
+                "volumes": [{"name": "tmp", "emptyDir": {}}],
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": "nginx:1",
+                        "ports": [{"containerPort": 8080}],
+                        "resources": {"limits": {"memory": "64Mi"}},
+                        "readinessProbe": {"httpGet": {"path": "/ok", "port": "http"}},
+                    }
+                ],
+            }
+        },
+    }
+
+
 def test_unknown_kind_is_named() -> None:
-    with pytest.raises(ApiError, match="'Lease'") as caught:
-        decode(envelope("coordination.k8s.io/v1", "Lease", b""))
+    with pytest.raises(ApiError, match="'Widget'") as caught:
+        decode(envelope("example.com/v1", "Widget", b""))
     assert caught.value.code == 501
 
 
