@@ -1,0 +1,24 @@
+"""What all tests share: a tool that CI must have is never quietly skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+# `ONPREM_REQUIRE="browser kubectl"`: a test with such a marker that skips itself has failed.
+REQUIRED = frozenset(os.environ.get("ONPREM_REQUIRE", "").split())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    wanted = REQUIRED.intersection(mark.name for mark in item.iter_markers())
+    if report.skipped and wanted:
+        report.outcome = "failed"
+        report.longrepr = f"{', '.join(sorted(wanted))} is required here, but: {report.longrepr}"
+    return report
