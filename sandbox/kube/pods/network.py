@@ -61,7 +61,8 @@ def connect(store: Store, host: str, namespace: str) -> Answer:
     parts = host.removesuffix(".").removesuffix(".cluster.local").removesuffix(".svc").split(".")
     first = store.peek(SERVICES, parts[1] if len(parts) > 1 else namespace, parts[0])
     if first is not None and len(parts) <= 2:
-        return Answer(True, tuple(p for p in _behind(store, first) if ready(store, p)))
+        pods = (p for p in _behind(store, first) if ready(store, p) and _listens(p, first))
+        return Answer(True, tuple(pods))
     if len(parts) in (2, 3):
         home = parts[2] if len(parts) == 3 else namespace
         service = store.peek(SERVICES, home, parts[1])
@@ -82,6 +83,18 @@ def _behind(store: Store, service: Json) -> list[Json]:
         for pod in store.scan(PODS, service["metadata"]["namespace"])
         if selector.items() <= (pod["metadata"].get("labels") or {}).items()
     ]
+
+
+def _listens(pod: Json, service: Json) -> bool:
+    """Whether something in the pod takes what the Service sends.
+
+    A pod that declares no port is believed to listen if it is there to stay.
+    """
+    ports = [p for c in pod["spec"]["containers"] for p in c.get("ports") or ()]
+    if not ports:
+        return bool(pod["spec"].get("restartPolicy", "Always") == "Always")
+    targets = [p.get("targetPort", p["port"]) for p in service["spec"].get("ports") or ()]
+    return any(target in (p["containerPort"], p.get("name")) for target in targets for p in ports)
 
 
 def host_of(url: str) -> str:

@@ -148,3 +148,27 @@ async def test_commands(cluster: Cluster, command: list[str], out: str, code: in
 async def test_input_is_passed_on(cluster: Cluster) -> None:
     found = await started(cluster, pod())
     assert (await cluster.runtime.exec(found, "app", ["cat"], b"text")).stdout == b"text"
+
+
+async def test_a_test_pod_does_not_answer_for_the_service_it_tests(cluster: Cluster) -> None:
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]}
+    meta = {"name": "web", "namespace": "default"}
+    cluster.store.create(SERVICES, {"metadata": meta, "spec": spec})
+
+    async def outcome(name: str) -> str:
+        body = pod(name, "busybox", command=["wget"], args=["web:80"])
+        body["metadata"]["labels"] = {"app": "web"}
+        body["spec"]["restartPolicy"] = "Never"
+        cluster.store.create(PODS, body)
+        found = await cluster.until(
+            lambda: (
+                (p := cluster.get(PODS, name))
+                and p["status"].get("phase") in ("Succeeded", "Failed")
+                and p
+            )
+        )
+        return str(found["status"]["phase"])
+
+    assert await outcome("first") == "Failed"
+    await started(cluster, pod("web", ports=[{"name": "http", "containerPort": 8080}]))
+    assert await outcome("second") == "Succeeded"
