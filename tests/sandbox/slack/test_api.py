@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
 
 from sandbox.slack import SlackServer
 
@@ -235,8 +236,10 @@ async def test_other_web_pages_cannot_listen(
 async def test_nothing_outside_the_page_folder_is_served(
     server: SlackServer, session: aiohttp.ClientSession
 ) -> None:
-    for name in ("..%2Fserver.py", "%2e%2e%2fserver.py", "server.py", ".."):
-        async with session.get(f"{server.url}/page/{name}") as answer:
+    async with session.get(f"{server.url}/page/app.js") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/javascript")
+    for name in ("..%2Fserver.py", "%2e%2e%2fpage%2fapp.js", "..", "server.py", "nothing.js"):
+        async with session.get(URL(f"{server.url}/page/{name}", encoded=True)) as answer:
             assert answer.status == 404
 
 
