@@ -62,10 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def help_text() -> str:
-    """All commands by family. Static: what you may run is for the bot to say (`onprem help`)."""
-    from bot.registry import COMMANDS
+    """All commands. Static: what you may run is for the bot to say (`onprem help`)."""
+    from bot.outline import summaries
 
-    rows = [(command.name, command.summary) for command in COMMANDS]
+    rows = summaries()
     width = max(len(name) for name, _ in [*rows, *HOST_COMMANDS.items()])
     lines = ["Usage: onprem [--config FILE | --kubeconfig FILE | --sandbox] COMMAND …", ""]
     lines += [f"  {name:{width}}  {summary}" for name, summary in rows]

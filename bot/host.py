@@ -136,8 +136,7 @@ def _restore(config: Config, name: str) -> int:
 
 
 async def _command(config: Config, words: Sequence[str]) -> int:
-    from bot.terminal.client import Screen, talk
-    from bot.wiring import SOCKET
+    from bot.terminal.client import SOCKET, Screen, talk
 
     screen = Screen(
         as_json="--json" in words, interactive=sys.stdin.isatty() and sys.stderr.isatty()
@@ -194,7 +193,13 @@ def _example_app() -> Mapping[str, Any]:
 @contextmanager
 def _sandbox() -> Iterator[Mapping[str, Any]]:
     """A practice world in a process of its own, ended with the command."""
-    process = subprocess.Popen([sys.executable, "-m", "sandbox"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--until-eof"],
+        stdin=subprocess.PIPE,  # closed with us, however we end
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line:

@@ -24,6 +24,7 @@ from bot.store.db import Store
 from bot.store.keys import AuditKey
 from bot.store.restore import finish_restore
 from bot.tasks import Tasks
+from bot.terminal.client import SOCKET
 from bot.terminal.server import TerminalReplier, TerminalServer
 from bot.translation import translate
 from integrations import probes
@@ -34,7 +35,7 @@ from integrations.kubernetes.sdk import Access
 
 log = structlog.get_logger(__name__)
 
-SOCKET, STATE, WORKFLOWS = "onprem.sock", "onprem.db", "workflows.db"
+STATE, WORKFLOWS = "onprem.db", "workflows.db"
 
 
 class LogObserver:

@@ -71,7 +71,7 @@ async def _tour(arguments: argparse.Namespace, page: Page) -> int:
 
 
 def _cancelled_by_signals() -> None:
-    """The first SIGINT or SIGTERM cancels this task; more of them do not disturb the cleaning up."""
+    """The first SIGINT or SIGTERM cancels this task; more of them do not disturb cleaning up."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     seen: list[int] = []
 

@@ -14,6 +14,8 @@ from bot.render import terminal
 from bot.render.document import Actions, Button, Document, Progress, from_json
 from bot.render.text import clean
 
+SOCKET = "onprem.sock"
+"""The socket's name in the state directory."""
 LINE_LIMIT = 64_000_000
 UNANSWERED = 1
 
