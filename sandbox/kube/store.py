@@ -15,10 +15,17 @@ from sandbox.kube import errors, strategy
 from sandbox.kube.clock import Clock, timestamp, utc_now
 from sandbox.kube.eventlog import Event, EventLog, EventType, Subscriber
 from sandbox.kube.jsonutil import Json, dig, freeze, metadata, thaw
-from sandbox.kube.resources import NAMESPACES, Registry, Resource
+from sandbox.kube.resources import (
+    NAMESPACES,
+    PERSISTENTVOLUMECLAIMS,
+    STORAGECLASSES,
+    Registry,
+    Resource,
+)
 
 __all__ = ["Event", "Store"]
 
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _KEPT_ON_UPDATE = (
     "uid",
@@ -128,6 +135,8 @@ class Store:
         meta["creationTimestamp"] = timestamp(self.clock())
         if resource.tracks_generation or resource.custom:
             meta["generation"] = 1
+        if resource.key == PERSISTENTVOLUMECLAIMS.key:
+            self._give_default_class(fresh)
         strategy.prepare_create(resource, fresh, None if dry_run else self.allocator)
         if dry_run:
             return fresh
@@ -233,6 +242,13 @@ class Store:
             )
             name = str(meta.get("name", ""))
             raise errors.forbidden(resource.group, resource.plural, name, why, [cause])
+
+    def _give_default_class(self, claim: Json) -> None:
+        spec = claim.setdefault("spec", {})
+        for candidate in self.scan(STORAGECLASSES):
+            notes = candidate["metadata"].get("annotations") or {}
+            if notes.get(_DEFAULT_CLASS) == "true" and spec.get("storageClassName") is None:
+                spec["storageClassName"] = candidate["metadata"]["name"]
 
     def _free_name(self, resource: Resource, namespace: str, prefix: str) -> str:
         while True:

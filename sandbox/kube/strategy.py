@@ -9,9 +9,10 @@ import base64
 from typing import Any
 
 from sandbox.kube.defaults import apply_defaults
-from sandbox.kube.jsonutil import Json, dig, thaw
+from sandbox.kube.jsonutil import Json, dig, metadata, thaw
 from sandbox.kube.resources import Resource
 
+_JOB = "batch.kubernetes.io/"
 _KEEPS_STATUS = frozenset({"nodes"})
 _FIRST_STATUS: dict[str, Json] = {
     "namespaces": {"phase": "Active"},
@@ -99,6 +100,8 @@ def prepare_create(resource: Resource, obj: Json, allocator: Allocator | None) -
         if first is not None:
             obj["status"] = thaw(first)
     _write_only(resource, obj)
+    if resource.key == "jobs.batch":
+        _select_own_pods(obj)
     apply_defaults(resource, obj)
     if resource.key == "services":
         _give_addresses(obj, None, allocator)
@@ -168,6 +171,19 @@ def _write_only(resource: Resource, obj: Json) -> None:
             spec["finalizers"] = ["kubernetes"]
         labels = obj["metadata"].setdefault("labels", {})
         labels["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
+
+
+def _select_own_pods(job: Json) -> None:
+    """Give a Job the selector and labels by which it alone finds its pods."""
+    spec = job.setdefault("spec", {})
+    if spec.get("manualSelector"):
+        return
+    uid, name = job["metadata"]["uid"], job["metadata"]["name"]
+    labels = metadata(spec.setdefault("template", {})).setdefault("labels", {})
+    spec["selector"] = {"matchLabels": {f"{_JOB}controller-uid": uid}}
+    for prefix in ("", _JOB):
+        labels[f"{prefix}controller-uid"] = uid
+        labels[f"{prefix}job-name"] = name
 
 
 def _keep_addresses(obj: Json, old: Json) -> None:

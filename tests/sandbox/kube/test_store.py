@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from sandbox.kube.errors import ApiError
-from sandbox.kube.resources import CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS, SERVICES
+from sandbox.kube.resources import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    JOBS,
+    NAMESPACES,
+    PERSISTENTVOLUMECLAIMS,
+    PODS,
+    SERVICES,
+    STORAGECLASSES,
+)
 from sandbox.kube.store import Event, Store
 
 Json = dict[str, Any]
@@ -214,3 +223,21 @@ def test_headless_service_has_no_address(filled: Store) -> None:
         SERVICES, {"metadata": {"name": "s"}, "spec": {"clusterIP": "None", "ports": []}}
     )
     assert made["spec"]["clusterIPs"] == ["None"]
+
+
+def test_each_job_selects_its_own_pods(filled: Store) -> None:
+    template = {"spec": {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"}}
+    made = filled.create(JOBS, {"metadata": {"name": "j"}, "spec": {"template": template}})
+    wanted = made["spec"]["selector"]["matchLabels"]
+    assert wanted == {"batch.kubernetes.io/controller-uid": made["metadata"]["uid"]}
+    assert wanted.items() <= made["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_claims_get_the_default_class(filled: Store) -> None:
+    note = {"storageclass.kubernetes.io/is-default-class": "true"}
+    meta = {"name": "fast", "annotations": note}
+    filled.create(STORAGECLASSES, {"metadata": meta, "provisioner": "x"})
+    made = filled.create(PERSISTENTVOLUMECLAIMS, {"metadata": {"name": "c"}, "spec": {}})
+    assert made["spec"]["storageClassName"] == "fast"
+    named = {"metadata": {"name": "d"}, "spec": {"storageClassName": ""}}
+    assert filled.create(PERSISTENTVOLUMECLAIMS, named)["spec"]["storageClassName"] == ""
