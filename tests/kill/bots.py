@@ -1,0 +1,126 @@
+"""Bots in processes of their own, asked and watched from a test."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from tests.kill import child
+
+PATIENCE = 50.0
+
+Edge = tuple[str, str]
+"""A boundary: the step's name, and `before`, `acted` or `after`."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of one request in one process.
+
+    Attributes:
+        request: Its id, once a step began.
+        edges: The boundaries it passed there.
+        told: How it ended; None when the process was killed.
+    """
+
+    request: str
+    edges: tuple[Edge, ...]
+    told: dict[str, Any] | None
+
+
+class Bot:
+    """One bot process. Its modules are imported once for all bots of a test run, then forked.
+
+    Attributes:
+        left: What it found at its start and took to the end: boundaries passed there.
+        ended: All requests on record as ended when it was ready.
+    """
+
+    _context = multiprocessing.get_context("forkserver")
+
+    def __init__(self, config: Path) -> None:
+        self._context.set_forkserver_preload(["tests.kill.child", "bot.main", "commands.deploy"])
+        self.line, theirs = self._context.Pipe()
+        self.process: ForkServerProcess = self._context.Process(
+            target=child.main, args=(str(config), theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.left = Ran("", (), None)
+        self.ended: list[dict[str, Any]] = []
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def ready(self) -> Bot:
+        """Waits until it has ended what an earlier process left."""
+        self.left, message = self._until("ready")
+        assert message is not None, "the bot ended while it continued"
+        self.ended = message
+        return self
+
+    def ask(self, *words: str, kill: int | None = None) -> Ran:
+        """Has it run one command; with `kill` it ends itself at that boundary (from 0)."""
+        self.tell(*words, kill=kill)
+        return self.answer()
+
+    def tell(self, *words: str, kill: int | None = None) -> None:
+        """The same without waiting; `answer` comes next."""
+        self.line.send({"ask": words, "kill": kill})
+
+    def answer(self) -> Ran:
+        """Waits until the request has ended or the process is gone."""
+        ran, message = self._until("ended")
+        return Ran(ran.request or (message or {}).get("id", ""), ran.edges, message)
+
+    def look(self, **what: Any) -> dict[str, Any]:
+        """What is on record; see `child`."""
+        self.line.send({"look": what})
+        _, seen = self._until("seen")
+        assert seen is not None
+        return dict(seen)
+
+    def kill(self) -> None:
+        """Ends it by SIGKILL."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def killed(self) -> None:
+        """Asserts that SIGKILL ended it."""
+        self.process.join(10)
+        assert self.process.exitcode == -signal.SIGKILL
+
+    def close(self) -> None:
+        """Lets it close in order."""
+        self.line.close()
+        self.process.join(10)
+        if self.process.is_alive():  # an assertion has failed before
+            self.kill()
+            self.process.join(10)
+
+    def _until(self, kind: str) -> tuple[Ran, Any]:
+        request, edges = "", []
+        while True:
+            assert self.line.poll(PATIENCE), f"the bot said nothing for {PATIENCE:.0f} s: {edges}"
+            try:
+                message = self.line.recv()
+            except (EOFError, ConnectionError):
+                return Ran(request, tuple(edges), None), None
+            if kind in message:
+                return Ran(request, tuple(edges), None), message[kind]
+            if "edge" in message:
+                request, step, edge = message["edge"]
+                edges.append((step, edge))
+
+
+Start = Callable[[Path], Bot]
+__all__ = ["Bot", "Connection", "Edge", "Ran", "Start"]
