@@ -20,6 +20,7 @@ from bot.render.document import (
     Text,
     Title,
     When,
+    marked,
 )
 from bot.spec import Arg, Command, Effect, Role, command
 
@@ -59,4 +60,5 @@ __all__ = [
     "Weight",
     "When",
     "command",
+    "marked",
 ]

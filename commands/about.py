@@ -21,6 +21,7 @@ from bot import (
     Title,
     UsageError,
     command,
+    marked,
 )
 from bot.releases.words import count
 
@@ -235,7 +236,7 @@ def view_answer(result: Answer, now: int) -> Document:
         title = Title(f"Yes, you may run {result.asked}{where}", tone="good")
     else:
         title = Title(f"No, you may not run {result.asked}{where}", tone="warn")
-    return Document.of(title, Note.of(result.reason) if result.reason else None)
+    return Document.of(title, Note(marked(result.reason)) if result.reason else None)
 
 
 @command(

@@ -164,9 +164,20 @@ class Admissions:
 
     async def _press(self, press: Press) -> Admission:
         parts = self._parts
+        offered = parts.offers.get(press.token)
+        if offered is not None:
+            return await self.admit(
+                Incoming(
+                    press.key, offered, press.asker, press.origin, press.received, press.known
+                )
+            )
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         if token is None:
-            raise Refused("Nothing was done", why=_WHY[approvals.Unusable.UNKNOWN])
+            raise Refused(
+                "Nothing was done",
+                why=_WHY[approvals.Unusable.UNKNOWN],
+                hint="Ask again with the command",
+            )
         if token.expires_at <= parts.clock():
             raise Refused("Nothing was done", why=_WHY[approvals.Unusable.EXPIRED])
         if token.action == "run":
@@ -290,12 +301,7 @@ class Admissions:
                 )
 
         await parts.store.write(work)
-        hint = " or ".join(decision.would_allow)
-        problem = Denied(
-            f"You may not {command}",
-            why=decision.reason,
-            hint=f"It would take {hint}" if hint else "Ask an administrator",
-        )
+        problem = Denied(f"You may not {command}", why=decision.reason)
         return self._failure(problem)
 
     def _failure(self, error: OnpremError) -> Answer:

@@ -21,6 +21,7 @@ from bot.render.document import (
     Text,
     Title,
     When,
+    marked,
 )
 
 
@@ -28,8 +29,8 @@ def failure(error: OnpremError, reference: str = "") -> Document:
     """One sentence about what failed, why and what to do, with the id that finds the log."""
     return Document.of(
         Title(f"{error.what}", tone="bad"),
-        Text.of(f"{error.why.rstrip('.')}.") if error.why else None,
-        Text.of(f"{error.hint.rstrip('.')}.") if error.hint else None,
+        Text(marked(f"{error.why.rstrip('.')}.")) if error.why else None,
+        Text(marked(f"{error.hint.rstrip('.')}.")) if error.hint else None,
         Note.of("Reference ", Mono(reference)) if reference else None,
     )
 
@@ -50,7 +51,7 @@ def asked(asker: Asker, text: str, request_id: str, at: int) -> Note:
 def preview(plan: Plan) -> tuple[Element, ...]:
     """What is → what will be, with warnings first in weight."""
     rows = tuple((c.what, c.before or "–", c.after or "–") for c in plan.changes)
-    warnings = tuple(Note.of(text, tone="warn") for text in plan.warnings)
+    warnings = tuple(Note(marked(text), "warn") for text in plan.warnings)
     table = (Table(("what", "now", "then"), rows),) if rows else ()
     return (*table, *warnings, *(plan.details.elements if plan.details else ()))
 

@@ -46,6 +46,15 @@ class Person:
 Inline = str | Mono | Strong | When | Person
 
 
+def marked(sentence: str) -> tuple[Inline, ...]:
+    """Turns `quoted` words of a sentence into `Mono` parts; an odd quote stays as it is."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return (sentence,)
+    shown: list[Inline] = [Mono(p) if n % 2 else p for n, p in enumerate(parts)]
+    return tuple(part for part in shown if part not in ("", Mono("")))
+
+
 @dataclass(frozen=True, slots=True)
 class Title:
     """The one line that a notification shows."""

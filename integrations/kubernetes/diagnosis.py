@@ -20,6 +20,21 @@ _FATAL_REASONS = {
     "RunContainerError": "cannot start its container",
 }
 _PULLING = "ErrImagePull"
+_PULL_REASONS = frozenset({_PULLING, "ImagePullBackOff"})
+# The wordings of containerd and of registries (distribution spec error codes), in lower case.
+_PULL_CAUSES = (
+    (("x509", "certificate"), "the registry's certificate is not trusted"),
+    (("toomanyrequests", "too many requests"), "the registry limits how often images are pulled"),
+    (
+        ("unauthorized", "authorization failed", "access denied", "forbidden"),
+        "the registry wants credentials (is there an imagePullSecret?)",
+    ),
+    (
+        ("no such host", "connection refused", "i/o timeout", "deadline exceeded", "dial tcp"),
+        "the registry cannot be reached",
+    ),
+    (("not found", "manifest unknown", "notfound"), "the registry has no such image or tag"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,8 @@ def _container(pod: str, status: Object) -> Problem | None:
     reason = str(waiting.get("reason") or "")
     container, image = str(status.get("name")), str(status.get("image") or "")
     said = _clause(waiting.get("message"))
+    if reason in _PULL_REASONS:
+        said = _pull_cause(str(waiting.get("message") or "")) or said
     if reason in _FATAL_REASONS:
         text = _FATAL_REASONS[reason].format(image=image)
         return Problem(pod, reason, f"{pod} ({container}) {text}{said}.", fatal=True)
@@ -101,6 +118,15 @@ def _container(pod: str, status: Object) -> Problem | None:
             fatal=restarts >= CRASHES,
         )
     return None
+
+
+def _pull_cause(message: str) -> str:
+    """What the container runtime's long message comes to; empty when it is none of the usual."""
+    lower = message.lower()
+    for signs, cause in _PULL_CAUSES:
+        if any(sign in lower for sign in signs):
+            return f": {cause}"
+    return ""
 
 
 def _ending(last: Object) -> str:

@@ -201,3 +201,23 @@ def test_a_stateful_sets_broken_old_pods_are_found() -> None:
 )
 def test_selectors(selector: dict[str, Any], matches: bool) -> None:
     assert selects({"spec": {"selector": selector}}, pod(labels={"a": "1"})) is matches
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ('rpc error: code = NotFound desc = failed to resolve reference "x:1"', "no such image"),
+        ("pull access denied for x, repository does not exist", "wants credentials"),
+        ("failed to do request: dial tcp 10.0.0.1:443: i/o timeout", "cannot be reached"),
+        ("toomanyrequests: You have reached your pull rate limit", "limits how often"),
+        ("tls: failed to verify certificate: x509: unknown authority", "not trusted"),
+        ("something never seen before", "something never seen before"),
+    ],
+)
+def test_a_failed_pull_is_told_in_words(message: str, cause: str) -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": message}
+    status = {"name": "web", "image": "x:1", "state": {"waiting": waiting}}
+    pod = {"metadata": {"name": "web-1"}, "status": {"containerStatuses": [status]}}
+    (problem,) = diagnose([pod])
+    assert problem.fatal
+    assert cause in problem.message
