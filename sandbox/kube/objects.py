@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.kube import convert, errors, media, reviews
 from sandbox.kube.clock import Clock
+from sandbox.kube.deleting import delete_object
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.listing import Lister, Page
 from sandbox.kube.media import Answer
@@ -24,6 +25,7 @@ from sandbox.kube.requests import (
     write_options,
 )
 from sandbox.kube.runtime import PodRuntime
+from sandbox.kube.scaling import scale_of
 from sandbox.kube.schema.fields import Schemas
 from sandbox.kube.store import Store
 from sandbox.kube.streams import serve_exec, serve_log
@@ -78,7 +80,7 @@ class ObjectApi:
                 return await self._change(request, target, answer)
             case "delete":
                 options = await _delete_options(request)
-                return self._one(target, self._writer.delete(target, options), answer)
+                return self._one(target, delete_object(self._store, target, options), answer)
             case "deletecollection":
                 return await self._delete_all(request, target)
             case "log":
@@ -94,7 +96,7 @@ class ObjectApi:
     def _get(self, target: Target, query: Mapping[str, str], answer: Answer) -> web.Response:
         obj = self._existing(target)
         if target.subresource == "scale":
-            return _reply(self._writer.scale_of(target, obj), answer)
+            return _reply(scale_of(obj), answer)
         return self._one(target, obj, answer, query)
 
     def _one(
@@ -199,7 +201,7 @@ class ObjectApi:
         for obj in page.items:
             meta = obj["metadata"]
             one = Target(target.resource, meta.get("namespace"), meta["name"])
-            self._writer.delete(one, options)
+            delete_object(self._store, one, options)
             gone.append(convert.from_stored(target.resource, obj))
         return _reply(_list_body(target, Answer(), page, gone), Answer())
 

@@ -6,51 +6,23 @@ the fields that may not change. It is no complete validation: what it does not k
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 from sandbox.kube import errors
+from sandbox.kube.causes import Found, invalid, required
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
-from sandbox.kube.validation_pods import check_pod, check_pod_update, check_template
-
-Found = list[Cause]
+from sandbox.kube.validation_pods import check_pod, check_template
+from sandbox.kube.validation_updates import CHANGES
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_STATEFUL_FREE = (
-    "replicas",
-    "ordinals",
-    "template",
-    "updateStrategy",
-    "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy",
-    "minReadySeconds",
-)
 _PATH_NAMES = frozenset({"roles", "clusterroles", "rolebindings", "clusterrolebindings"})
-
-
-def invalid(path: str, value: Any, detail: str) -> Cause:
-    """A value that may not be."""
-    shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return Cause("FieldValueInvalid", f"Invalid value: {shown}: {detail}", path)
-
-
-def required(path: str, detail: str = "") -> Cause:
-    """A value that is missing."""
-    text = f"Required value: {detail}" if detail else "Required value"
-    return Cause("FieldValueRequired", text, path)
-
-
-def forbidden(path: str, detail: str) -> Cause:
-    """A change or a field that is not allowed."""
-    return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
 
 
 def validate_create(resource: Resource, obj: Json) -> None:
@@ -76,7 +48,7 @@ def validate_update(resource: Resource, obj: Json, old: Json) -> None:
     rule = _CREATE.get(resource.key)
     if rule is not None and resource.key != "pods":
         found += rule(obj)
-    change = _UPDATE.get(resource.key)
+    change = CHANGES.get(resource.key)
     if change is not None:
         found += change(obj, old)
     _raise(resource, obj, found)
@@ -252,87 +224,6 @@ def _ingress(obj: Json) -> Found:
     return found
 
 
-def _fixed(*path: str) -> Callable[[Json, Json], Found]:
-    """A rule that a field may not change."""
-
-    def rule(obj: Json, old: Json) -> Found:
-        value = dig(obj, *path)
-        if value == dig(old, *path):
-            return []
-        return [invalid(".".join(path), value, "field is immutable")]
-
-    return rule
-
-
-def _stateful_update(obj: Json, old: Json) -> Found:
-    after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in _STATEFUL_FREE}
-                     for o in (obj, old))  # fmt: skip
-    if after == before:
-        return []
-    free = ", ".join(f"'{name}'" for name in _STATEFUL_FREE[:-1])
-    detail = (
-        f"updates to statefulset spec for fields other than {free} and "
-        f"'{_STATEFUL_FREE[-1]}' are forbidden"
-    )
-    return [forbidden("spec", detail)]
-
-
-def _job_update(obj: Json, old: Json) -> Found:
-    return [
-        cause
-        for name in ("selector", "completionMode", "template")
-        for cause in _fixed("spec", name)(obj, old)
-    ]
-
-
-def _service_update(obj: Json, old: Json) -> Found:
-    after, before = (dig(o, "spec", "clusterIP", default="") for o in (obj, old))
-    external = "ExternalName" in (dig(obj, "spec", "type"), dig(old, "spec", "type"))
-    if not before or after == before or external:
-        return []
-    value = dig(obj, "spec", "clusterIPs", default=[after])
-    return [invalid("spec.clusterIPs[0]", value, "may not change once set")]
-
-
-def _claim_update(obj: Json, old: Json) -> Found:
-    free = ("resources", "volumeAttributesClassName", "volumeName")
-    after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in free}
-                     for o in (obj, old))  # fmt: skip
-    if after == before:
-        return []
-    detail = (
-        "spec is immutable after creation except resources.requests and "
-        "volumeAttributesClassName for bound claims"
-    )
-    return [forbidden("spec", detail)]
-
-
-def _frozen_update(obj: Json, old: Json) -> Found:
-    found = []
-    if "type" in old and obj.get("type") != old["type"]:
-        found.append(invalid("type", obj.get("type"), "field is immutable"))
-    if old.get("immutable"):
-        detail = "field is immutable when `immutable` is set"
-        for name in ("immutable", "data", "binaryData"):
-            if obj.get(name) != old.get(name):
-                found.append(forbidden(name, detail))
-    return found
-
-
-def _binding_update(obj: Json, old: Json) -> Found:
-    if obj.get("roleRef") == old.get("roleRef"):
-        return []
-    return [invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
-
-
-def _class_update(obj: Json, old: Json) -> Found:
-    found = []
-    for name in ("parameters", "provisioner"):
-        if obj.get(name) != old.get(name):
-            found.append(forbidden(name, f"updates to {name} are forbidden."))
-    return found
-
-
 _CREATE: dict[str, Callable[[Json], Found]] = {
     "pods": check_pod,
     "deployments.apps": _workload,
@@ -346,19 +237,4 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
     "horizontalpodautoscalers.autoscaling": _autoscaler,
     "poddisruptionbudgets.policy": _budget,
     "ingresses.networking.k8s.io": _ingress,
-}
-_UPDATE: dict[str, Callable[[Json, Json], Found]] = {
-    "pods": check_pod_update,
-    "deployments.apps": _fixed("spec", "selector"),
-    "replicasets.apps": _fixed("spec", "selector"),
-    "daemonsets.apps": _fixed("spec", "selector"),
-    "statefulsets.apps": _stateful_update,
-    "jobs.batch": _job_update,
-    "services": _service_update,
-    "persistentvolumeclaims": _claim_update,
-    "secrets": _frozen_update,
-    "configmaps": _frozen_update,
-    "rolebindings.rbac.authorization.k8s.io": _binding_update,
-    "clusterrolebindings.rbac.authorization.k8s.io": _binding_update,
-    "storageclasses.storage.k8s.io": _class_update,
 }

@@ -1,4 +1,4 @@
-"""Create, update, patch and delete as the API does them, from decoded bodies to kept objects."""
+"""Create, update and patch as the API does them, from decoded bodies to kept objects."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from sandbox.kube import convert, errors, validation
 from sandbox.kube.clock import timestamp
 from sandbox.kube.errors import Cause
-from sandbox.kube.jsonutil import Json, dig, metadata, thaw
+from sandbox.kube.jsonutil import Json, metadata, thaw
 from sandbox.kube.media import Body, object_body
 from sandbox.kube.patch.managed import Manager, apply_configuration, record_update
 from sandbox.kube.patch.merge import json_patch, merge_patch
 from sandbox.kube.patch.strategic import strategic_patch
 from sandbox.kube.requests import Target, WriteOptions
-from sandbox.kube.resources import NAMESPACES, Resource
+from sandbox.kube.resources import Resource
+from sandbox.kube.scaling import scale_of, wanted_replicas
 from sandbox.kube.schema.fields import Schemas
 from sandbox.kube.schema.strict import check
 from sandbox.kube.store import Store
@@ -24,8 +25,6 @@ APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
-_KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
-_ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class Writer:
         if live is None:
             raise errors.not_found(kept.group, kept.plural, target.name)
         if target.subresource == "scale":
-            current = self.scale_of(target, live)
+            current = scale_of(live)
             return self._scale(target, _patched(current, form, body, None), options)
         shown = convert.from_stored(target.resource, live)
         field = self._schemas.field(target.resource)
@@ -216,36 +215,10 @@ class Writer:
 
     # -- scale -----------------------------------------------------------------------------
 
-    def scale_of(self, target: Target, obj: Json) -> Json:
-        """Return the Scale of a workload."""
-        meta = obj["metadata"]
-        names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-        status: Json = {"replicas": dig(obj, "status", "replicas", default=0)}
-        selector = dig(obj, "spec", "selector")
-        if isinstance(selector, dict):
-            status["selector"] = _selector_text(selector)
-        replicas = dig(obj, "spec", "replicas", default=0)
-        return {
-            "kind": "Scale",
-            "apiVersion": "autoscaling/v1",
-            "metadata": {name: meta[name] for name in names if name in meta},
-            "spec": {"replicas": replicas} if replicas else {},
-            "status": status,
-        }
-
     def _scale(self, target: Target, scale: Json, options: WriteOptions) -> Written:
         kept = target.resource
         live = self._store.get(kept, target.namespace, target.name)
-        replicas = dig(scale, "spec", "replicas", default=0)
-        if not isinstance(replicas, int) or isinstance(replicas, bool):
-            raise errors.bad_request(
-                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-                "into Go struct field ScaleSpec.spec.replicas of type int32"
-            )
-        if replicas < 0:
-            text = f"Invalid value: {replicas}: must be greater than or equal to 0"
-            cause = Cause("FieldValueInvalid", text, "spec.replicas")
-            raise errors.invalid("autoscaling", "Scale", target.name, [cause])
+        replicas = wanted_replicas(target.name, scale)
         given = metadata(scale).get("resourceVersion")
         if given:
             _same_version(target, given, live)
@@ -253,60 +226,7 @@ class Writer:
         writer = Manager(options.manager, "Update", kept.api_version, "scale")
         old = self._store.peek(kept, target.namespace, target.name)
         record_update(self._schemas.field(kept), old, live, writer, self._now())
-        return Written(
-            self.scale_of(target, self._store.update(kept, live, dry_run=options.dry_run))
-        )
-
-    # -- delete ----------------------------------------------------------------------------
-
-    def delete(self, target: Target, options: Json) -> Json:
-        """Delete an object and return what the API answers: the object, or a Status.
-
-        ``options`` is a ``metav1.DeleteOptions``.
-
-        Raises:
-            ApiError: As the real server refuses.
-        """
-        kept = convert.stored_form(target.resource)
-        if kept is NAMESPACES and target.name in _KEPT_NAMESPACES:
-            why = "this namespace may not be deleted"
-            raise errors.forbidden("", "namespaces", target.name, why)
-        propagation = options.get("propagationPolicy")
-        if propagation not in (None, "Orphan", "Background", "Foreground"):
-            text = (
-                f'Unsupported value: "{propagation}": '
-                'supported values: "Background", "Foreground", "Orphan"'
-            )
-            cause = Cause("FieldValueNotSupported", text, "propagationPolicy")
-            raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
-        if propagation is None and "orphanDependents" in options:
-            propagation = "Orphan" if options["orphanDependents"] else "Background"
-        if propagation is None and kept.key in _ORPHANING:
-            propagation = "Orphan"
-        wanted = options.get("preconditions") or {}
-        last = self._store.delete(
-            kept,
-            target.namespace,
-            target.name,
-            uid=wanted.get("uid"),
-            resource_version=wanted.get("resourceVersion"),
-            propagation=propagation,
-            grace=options.get("gracePeriodSeconds"),
-            dry_run=bool(options.get("dryRun")),
-        )
-        remaining = self._store.peek(kept, target.namespace, target.name)
-        if remaining is not None and not options.get("dryRun"):
-            return convert.from_stored(target.resource, last)
-        details = {"name": target.name, "kind": kept.plural, "uid": last["metadata"]["uid"]}
-        if kept.group:
-            details["group"] = kept.group
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Success",
-            "details": details,
-        }
+        return Written(scale_of(self._store.update(kept, live, dry_run=options.dry_run)))
 
     # -- checks ----------------------------------------------------------------------------
 
@@ -388,11 +308,6 @@ def _identity(target: Target) -> str:
     resource = target.resource
     where = f"{target.namespace}/{target.name}" if target.namespace else f"/{target.name}"
     return f"{where}; {resource.api_version}, Kind={resource.kind}"
-
-
-def _selector_text(selector: Json) -> str:
-    labels = selector.get("matchLabels") if "matchLabels" in selector else selector
-    return ",".join(f"{k}={v}" for k, v in sorted((labels or {}).items()) if isinstance(v, str))
 
 
 def _drop_nulls(value: Any) -> None:
