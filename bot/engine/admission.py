@@ -167,9 +167,7 @@ class Admissions:
         offered = parts.offers.get(press.token)
         if offered is not None:
             return await self.admit(
-                Incoming(
-                    press.key, offered, press.asker, press.origin, press.received, press.known
-                )
+                Incoming(press.key, offered, press.asker, press.origin, press.received, press.known)
             )
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         if token is None:

@@ -159,7 +159,8 @@ class Engine:
                 document = messages.dry_run(plan)
                 return Answer(document, {"summary": plan.summary, "facts": dict(plan.facts)})
             result = await command.run(ctx, params)
-        return answer(result, command.view(result, self._parts.clock()))
+        document = command.view(result, self._parts.clock())
+        return answer(result, self._parts.offers.fill(document))
 
     async def _change(self, request: Request, parsed: Any) -> Answer | None:
         now = self._parts.clock()

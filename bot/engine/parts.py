@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bot.context import Asker, Cluster, Ctx, Plan, Scope, Target
+from bot.engine.offers import Offers
 from bot.engine.ports import Notice, Observer, Replier
 from bot.errors import OnpremError
 from bot.spec import Command
@@ -34,6 +35,7 @@ class Parts:
         translate: Turns any exception into one told to a person; logs what it cannot name.
         redact: Removes secrets from text that will be kept.
         repliers: By the origin's `kind`.
+        offers: What the buttons below answers to reads mean.
     """
 
     store: Store
@@ -49,6 +51,7 @@ class Parts:
     observer: Observer
     clock: Callable[[], int]
     tasks: Tasks
+    offers: Offers = field(default_factory=Offers)
 
     def scope(self, asker: Asker, origin: Mapping[str, Any]) -> Scope:
         """What is known without any network about a request from this place."""

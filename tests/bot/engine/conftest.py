@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import pytest
 
 from bot import (
+    Actions,
     Arg,
+    Button,
     Change,
     Ctx,
     Document,
@@ -127,7 +129,9 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
         effect=Effect.READ,
         role=Role.VIEWER,
         params=Look,
-        view=lambda result, now: Document.of(Title(f"size {result.size}")),
+        view=lambda result, now: Document.of(
+            Title(f"size {result.size}"), Actions((Button("Grow", "run", command="size web 3"),))
+        ),
     )
     async def look(ctx: Ctx, p: Look) -> Sized:
         """Look at a thing."""
