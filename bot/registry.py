@@ -19,7 +19,9 @@ from commands import (
     restart,
     roles,
     rollback,
+    rules,
     scale,
+    status,
     uninstall,
 )
 
@@ -28,6 +30,7 @@ AnyCommand = Command[Any, Any]
 COMMANDS: tuple[AnyCommand, ...] = (
     *about.COMMANDS,
     *apps.COMMANDS,
+    *status.COMMANDS,
     *deploy.COMMANDS,
     *rollback.COMMANDS,
     *uninstall.COMMANDS,
@@ -35,6 +38,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     *restart.COMMANDS,
     *jobs.COMMANDS,
     *roles.COMMANDS,
+    *rules.COMMANDS,
     *audit.COMMANDS,
     *locks.COMMANDS,
 )

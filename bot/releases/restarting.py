@@ -42,7 +42,7 @@ async def restart_one(
     api = kind_of(kind)
 
     async def patch() -> dict[str, Any]:
-        marks = {_RESTARTED_AT: datetime.now(UTC).isoformat(timespec="seconds"), MARK: op.id}
+        marks = {_RESTARTED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"), MARK: op.id}
         body = {
             "metadata": {"uid": uid},
             "spec": {"template": {"metadata": {"annotations": marks}}},

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed
-from bot.releases.live import describe_workload, release_workloads
+from bot.releases.live import Object, describe_workload, release_workloads
 from bot.releases.words import listed
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Op
+    from integrations.kubernetes.client import KubeClient
     from integrations.kubernetes.follow import FollowResult, Target, WorkloadState
+
+_SOON = 5.0
+"""Seconds in which a change of one workload is usually over."""
+_CONTROLLER = 30.0
 
 
 async def wait_for_release(
@@ -66,7 +72,9 @@ async def wait_for_workloads(
     wanted = [Target(kind, workload, generation) for kind, workload, generation in targets]
 
     async def follow() -> dict[str, Any]:
-        return await _follow(op, cluster, namespace, wanted, timeout)
+        soon = await asyncio.gather(*(_settled(cluster, namespace, t) for t in wanted))
+        late = [target for target, done in zip(wanted, soon, strict=True) if not done]
+        return await _follow(op, cluster, namespace, late, timeout)
 
     async def look() -> dict[str, Any] | None:
         from integrations.kubernetes.kinds import WORKLOADS
@@ -74,11 +82,7 @@ async def wait_for_workloads(
         items = await asyncio.gather(
             *(cluster.kube.get(WORKLOADS[t.kind], namespace, t.name) for t in wanted)
         )
-        seen = all(
-            describe_workload(item).done
-            and int(item["metadata"].get("generation") or 0) >= target.generation
-            for item, target in zip(items, wanted, strict=True)
-        )
+        seen = all(_is_done(item, target) for item, target in zip(items, wanted, strict=True))
         return {"ok": True, "why": ""} if seen else None
 
     result = await op.step(name, follow, done=look, interruptible=True)
@@ -89,6 +93,64 @@ async def wait_for_workloads(
             why=str(result["why"]),
             hint=f"`status {targets[0][1]}` shows the pods' state",
         )
+
+
+async def until_observed(kube: KubeClient, namespace: str, item: Object) -> None:
+    """Waits until a workload's controller has seen its newest specification.
+
+    Raises:
+        Failed: If it does not within 30 s: then that controller does not run.
+    """
+    from integrations.kubernetes.kinds import WORKLOADS
+    from integrations.kubernetes.rollout import observed
+    from integrations.kubernetes.watch import watch
+
+    if observed(item):
+        return
+    fields = {"metadata.name": str(item["metadata"]["name"])}
+    source = watch(kube, WORKLOADS[item["kind"]], namespace=namespace, fields=fields)
+    try:
+        async with asyncio.timeout(_CONTROLLER), aclosing(source.events()) as events:
+            async for event in events:
+                if event.object and observed(event.object):
+                    return
+    except TimeoutError as error:
+        raise Failed(
+            f"{item['kind']} {fields['metadata.name']} was not taken notice of",
+            why=f"its controller has not seen the change after {_CONTROLLER:.0f} s",
+            hint="Look at kube-controller-manager",
+        ) from error
+
+
+async def _settled(cluster: Cluster, namespace: str, target: Target) -> bool:
+    """Waits a little for one workload, looking at nothing but itself.
+
+    Most changes of one workload are over soon, and hundreds of them at once must not each read
+    every pod of their namespace.
+    """
+    from integrations.kubernetes.kinds import WORKLOADS
+    from integrations.kubernetes.watch import watch
+
+    source = watch(
+        cluster.kube,
+        WORKLOADS[target.kind],
+        namespace=namespace,
+        fields={"metadata.name": target.name},
+        timeout_seconds=30,
+    )
+    try:
+        async with asyncio.timeout(_SOON), aclosing(source.events()) as events:
+            async for event in events:
+                if event.object and _is_done(event.object, target):
+                    return True
+    except TimeoutError:
+        pass
+    return False
+
+
+def _is_done(item: Object, target: Target) -> bool:
+    seen = int(item["metadata"].get("generation") or 0) >= target.generation
+    return seen and describe_workload(item).done
 
 
 async def _follow(

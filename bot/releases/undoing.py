@@ -9,7 +9,7 @@ from bot.releases import deployment
 from bot.releases.helming import HelmStep
 from bot.releases.live import Object, release_workloads
 from bot.releases.overrides import REPLICAS, Wish
-from bot.releases.rollout import wait_for_release
+from bot.releases.rollout import until_observed, wait_for_release
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Ctx, Op
@@ -105,10 +105,13 @@ async def _free_stuck(ref: AppRef, op: Op, cluster: Cluster) -> None:
     """
     from integrations.kubernetes.kinds import POD
     from integrations.kubernetes.revision import outdated_pods, selects
+    from integrations.kubernetes.rollout import observed
 
-    async def stuck() -> list[tuple[str, str]]:
+    async def sets_now() -> list[Object]:
         items = await release_workloads(cluster.kube, ref.namespace, ref.release)
-        sets = [item for item in items if item["kind"] == "StatefulSet"]
+        return [item for item in items if item["kind"] == "StatefulSet"]
+
+    async def stuck(sets: list[Object]) -> list[tuple[str, str]]:
         if not sets:
             return []
         pods = (await cluster.kube.list(POD, ref.namespace)).items
@@ -123,8 +126,10 @@ async def _free_stuck(ref: AppRef, op: Op, cluster: Cluster) -> None:
     async def delete() -> list[str]:
         from integrations.kubernetes.errors import Conflict, NotFound
 
-        gone = []
-        for name, uid in await stuck():
+        gone, sets = [], await sets_now()
+        for item in sets:  # only then does its status name the revision that we went back to
+            await until_observed(cluster.kube, ref.namespace, item)
+        for name, uid in await stuck(await sets_now()):
             try:
                 await cluster.kube.delete(POD, ref.namespace, name, uid=uid)
             except (NotFound, Conflict):
@@ -133,7 +138,9 @@ async def _free_stuck(ref: AppRef, op: Op, cluster: Cluster) -> None:
         return gone
 
     async def free() -> list[str] | None:
-        return None if await stuck() else []
+        sets = await sets_now()
+        known = all(observed(item) for item in sets)
+        return [] if known and not await stuck(sets) else None
 
     await op.step("remove pods that block the roll-out", delete, done=free)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -33,9 +34,13 @@ def stamp(at: int) -> str:
 
 
 def moment(text: str) -> int | None:
-    """Microseconds of an RFC 3339 text such as Kubernetes and Helm write; None when unreadable."""
+    """Microseconds of a time as Kubernetes and Helm write it; None when unreadable.
+
+    That is RFC 3339, or in `helm list` Go's own `2026-11-22 20:08:44.123 +0000 UTC`.
+    """
+    plain = re.sub(r" ([+-]\d\d)(\d\d) \w+$", r"\1:\2", text.strip())
     try:
-        parsed = datetime.fromisoformat(text.strip())
+        parsed = datetime.fromisoformat(plain)
     except ValueError:
         return None
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

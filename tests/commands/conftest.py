@@ -81,6 +81,21 @@ def translate(error: Exception) -> OnpremError:
     return Failed(message, hint=getattr(error, "hint", ""))
 
 
+class Blindable(Operation):
+    """An operation in which one step's look always says "not yet"."""
+
+    def __init__(self, blind: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._blind = blind
+
+    async def step(self, name: str, do: Any, *, done: Any, interruptible: bool = False) -> Any:
+        async def nothing() -> None:
+            return None
+
+        look = nothing if name == self._blind else done
+        return await super().step(name, do, done=look, interruptible=interruptible)
+
+
 class Office:
     """Runs commands as the engine does, without locks and surfaces.
 
@@ -141,12 +156,14 @@ class Office:
         resumed: bool = False,
         request_id: str = "",
         journal: Journal | None = None,
+        blind: str = "",
     ) -> tuple[Any, Document]:
-        """Plans (unless given) and runs a change."""
+        """Plans (unless given) and runs a change; the look of step `blind` sees nothing."""
         command, params, ctx = self.parsed(line, asker)
         plan = plan or await self.plan(line, asker)
         self.recorder = Recorder()
-        op = Operation(
+        op = Blindable(
+            blind,
             request_id or requests.new_id(self.clock),
             json.loads(json.dumps(dict(plan.facts))),
             journal if journal is not None else Journal(),

@@ -1,0 +1,20 @@
+"""The product's own state as commands see it: jobs, roles, rules, audit, locks, overrides.
+
+A facade over `bot.store` and the permission check, so that commands know neither SQL nor
+transactions. Every change of policy and locks writes its audit row in the same transaction.
+Nothing heavy is imported until it is used.
+"""
+
+from __future__ import annotations
+
+from bot.desk.base import Powers
+from bot.desk.people import PeopleDesk, subject_of
+from bot.desk.permissions import PermissionDesk, Standing
+from bot.desk.records import RecordDesk
+from bot.desk.releases import ReleaseDesk
+
+__all__ = ["Desk", "Powers", "Standing", "subject_of"]
+
+
+class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk):
+    """State for commands; made with a `Store` and the `Powers` of its neighbours."""
