@@ -69,26 +69,30 @@ class Player:
         delivery = await self._slack.slash(act.who, act.channel, act.types)
         if delivery.error:
             raise Refused(delivery.shown)
-        bot = self._slack.workspace.app.bot_user
 
         def fits(message: Message) -> bool:
-            return message.user == bot and message.ts not in before and _final(message)
+            return self._new(message, before) and _final(message)
 
         return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
 
     async def _click(self, act: Act) -> Message:
+        """A decision changes its own message; a button for another command brings a new one."""
         asked = self._answer
         if asked is None:
             raise Refused("there is nothing to click on")
+        before = {m.ts for m in self._slack.messages(act.who, act.channel)}
         delivery = await self._slack.click(act.who, asked, act.clicks, where=act.channel)
         if delivery.error:
             raise Refused(delivery.shown)
 
         def fits(message: Message) -> bool:
-            same = message.ts == asked.ts
-            return same and act.clicks not in labels(message) and _final(message)
+            decided = message.ts == asked.ts and act.clicks not in labels(message)
+            return (decided or self._new(message, before)) and _final(message)
 
         return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
+
+    def _new(self, message: Message, before: set[str]) -> bool:
+        return message.user == self._slack.workspace.app.bot_user and message.ts not in before
 
     async def _look(self, act: Act) -> list[str]:
         """The cluster must show what the answer says; it may still be ending old pods."""

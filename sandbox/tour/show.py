@@ -42,7 +42,7 @@ def plain(text: str, name: Name) -> str:
     text = re.sub(r"<([^<>]+)>", unwrap, text.replace("```\n", "").replace("\n```", ""))
     for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, char)
-    return _CONTROL.sub("", text)
+    return _CONTROL.sub("", re.sub(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])", r"\1", text))
 
 
 def _block(block: JSON, name: Name) -> Iterator[str]:

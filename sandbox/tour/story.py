@@ -143,19 +143,25 @@ def story() -> Sequence[Chapter]:
         Chapter(
             "History, and back to the first version",
             (
-                Act("alice", "parse", "/onprem history parse", expects=("did not come up",)),
                 Act(
                     "alice",
                     "parse",
-                    "/onprem rollback parse",
-                    expects=("back",),
+                    "/onprem history parse",
+                    expects=("did not come up",),
+                    name="history",
+                ),
+                Act(
+                    "alice",
+                    "parse",
+                    clicks="Roll back to 1",
+                    expects=("from revision 4 to 1",),
                     name="rollback",
                 ),
                 Act(
                     "alice",
                     "parse",
                     clicks="Go on",
-                    expects=("revision",),
+                    expects=("is back at revision 1",),
                     check=workload("Deployment", "parse-server", ready=2, tag="8.6.94"),
                 ),
             ),
