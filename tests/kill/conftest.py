@@ -15,7 +15,7 @@ from tests.kill.practice import Practice, practice
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
     home = tmp_path_factory.mktemp("world")
-    with practice(home, "--fault", f"image-missing=*mongo:{BAD}") as made:
+    with practice(home, f"image-missing=*mongo:{BAD}") as made:
         yield made
 
 

@@ -38,7 +38,7 @@ class Practice:
     """A practice world.
 
     Attributes:
-        about: What `onprem sandbox` prints.
+        about: Its addresses and files, as `onprem sandbox` prints them.
     """
 
     about: dict[str, Any]
@@ -116,10 +116,9 @@ class Practice:
 
 
 @contextmanager
-def practice(directory: Path, *options: str) -> Iterator[Practice]:
+def practice(directory: Path, *faults: str) -> Iterator[Practice]:
     """Starts a world; it ends with the block, or with this process."""
-    command = [sys.executable, "-m", "sandbox", "--no-limits", "--until-eof"]
-    command += ["--state", str(directory), *options]
+    command = [sys.executable, "-m", "tests.kill.world", str(directory), *faults]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
