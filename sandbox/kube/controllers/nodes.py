@@ -75,31 +75,39 @@ def node(
                 {"type": "InternalIP", "address": address},
                 {"type": "Hostname", "address": name},
             ],
-            "conditions": [
-                {
-                    "type": kind,
-                    "status": value,
-                    "reason": reason,
-                    "message": message,
-                    "lastHeartbeatTime": now,
-                    "lastTransitionTime": now,
-                }
-                for kind, value, reason, message in _CONDITIONS
-            ],
+            "conditions": _healthy(now),
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-            "nodeInfo": {
-                "architecture": "amd64",
-                "bootID": f"boot-{name}",
-                "containerRuntimeVersion": "containerd://2.1.4",
-                "kernelVersion": "6.12.0-practice",
-                "kubeProxyVersion": "",
-                "kubeletVersion": VERSION,
-                "machineID": f"machine-{name}",
-                "operatingSystem": "linux",
-                "osImage": "Practice Linux 1",
-                "systemUUID": f"system-{name}",
-            },
+            "nodeInfo": _machine(name),
         },
+    }
+
+
+def _healthy(now: str) -> list[Json]:
+    return [
+        {
+            "type": kind,
+            "status": value,
+            "reason": reason,
+            "message": message,
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+        }
+        for kind, value, reason, message in _CONDITIONS
+    ]
+
+
+def _machine(name: str) -> Json:
+    return {
+        "architecture": "amd64",
+        "bootID": f"boot-{name}",
+        "containerRuntimeVersion": "containerd://2.1.4",
+        "kernelVersion": "6.12.0-practice",
+        "kubeProxyVersion": "",
+        "kubeletVersion": VERSION,
+        "machineID": f"machine-{name}",
+        "operatingSystem": "linux",
+        "osImage": "Practice Linux 1",
+        "systemUUID": f"system-{name}",
     }
 
 
