@@ -70,6 +70,7 @@ async def upgrade(ctx: Ctx, ref: AppRef, op: Op, wanted: Wanted) -> dict[str, An
             operation=op.id,
             description=describe(wanted, ref, ctx.asker.person),
             chart_version=wanted.chart.version,
+            repo=wanted.chart.repo,
             create_namespace=False,
             on_spawn=on_spawn,
             secrets=hidden_in(wanted.values, ref.config.secret_values),
@@ -125,6 +126,7 @@ async def rendered_difference(
             wanted.values,
             namespace=ref.namespace,
             chart_version=wanted.chart.version,
+            repo=wanted.chart.repo,
             secrets=hidden,
         ),
     )

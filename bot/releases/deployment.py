@@ -13,11 +13,11 @@ from bot.errors import Refused
 from bot.releases import overrides, values
 from bot.releases.charts import Chart, base_values, find_chart
 from bot.releases.credentials import secret_exists
-from bot.releases.live import Object, deployed, release_workloads
+from bot.releases.live import Object, deployed, newest_revision, release_workloads
 from bot.releases.overrides import Wish
 
 if TYPE_CHECKING:
-    from bot.context import Ctx
+    from bot.context import Cluster, Ctx
     from bot.releases.targets import AppRef
     from bot.store.overrides import OverrideSet
     from integrations.helm.models import Revision
@@ -83,10 +83,10 @@ async def look(ctx: Ctx, ref: AppRef) -> Live:
         Refused: If helm is at work on the release, or was killed at it.
     """
     cluster = ctx.clusters(ref.cluster)
-    history, items, kept = await asyncio.gather(
-        cluster.helm.history(ref.release, namespace=ref.namespace),
+    items, kept, (history, live) = await asyncio.gather(
         release_workloads(cluster.kube, ref.namespace, ref.release),
         ctx.desk.overrides(ref.target),
+        _release(cluster, ref),
     )
     newest = history[-1] if history else None
     if newest is not None and newest.pending:
@@ -95,14 +95,26 @@ async def look(ctx: Ctx, ref: AppRef) -> Live:
             why="helm is at work on it elsewhere, or was killed in the middle",
             hint=f"Wait for it, or go back with `rollback {ref.name}`",
         )
-    current = deployed(history)
-    live = (
-        await cluster.helm.get_values(ref.release, namespace=ref.namespace, revision=current.number)
-        if current
-        else {}
-    )
     good = await good_revisions(ctx, ref, history)
     return Live(tuple(history), live, tuple(items), wishes_of(kept), good)
+
+
+async def _release(cluster: Cluster, ref: AppRef) -> tuple[list[Revision], dict[str, Any]]:
+    """History and the user values in force; helm is not asked where there is no release."""
+    namespace = ref.namespace
+    if not await newest_revision(cluster.kube, namespace, ref.release):
+        return [], {}
+    history, newest = await asyncio.gather(
+        cluster.helm.history(ref.release, namespace=namespace),
+        cluster.helm.get_values(ref.release, namespace=namespace),
+    )
+    current = deployed(history)
+    if current is None:
+        return history, {}
+    if current is history[-1]:
+        return history, newest
+    number = current.number
+    return history, await cluster.helm.get_values(ref.release, namespace=namespace, revision=number)
 
 
 def wishes_of(kept: OverrideSet) -> tuple[Wish, ...]:

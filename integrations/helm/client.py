@@ -81,6 +81,7 @@ class Helm:
         operation: str,
         description: str = "",
         chart_version: str | None = None,
+        repo: str | None = None,
         create_namespace: bool = True,
         on_spawn: OnSpawn | None = None,
         secrets: Iterable[str] = (),
@@ -97,11 +98,12 @@ class Helm:
             operation: The operation's id.
             description: Words for the history after the id.
             chart_version: For charts that are not local.
+            repo: Address of the chart repository in which ``chart`` is a name.
             create_namespace: See ``namespace``.
             on_spawn: Told pid and start time.
             secrets: Values to blank out of errors.
         """
-        command = self._upgrade(release, chart, chart_version, namespace)
+        command = self._upgrade(release, chart, chart_version, namespace, repo)
         command += ["--history-max", str(self._history_max)]
         command += ["--description", f"{checked_operation(operation)} {description}".strip()]
         command += ["--labels", f"{OPERATION_LABEL}={operation}"]
@@ -226,6 +228,7 @@ class Helm:
         *,
         namespace: str,
         chart_version: str | None = None,
+        repo: str | None = None,
         secrets: Iterable[str] = (),
     ) -> Rendered:
         """Render what a deploy would apply, with the server's dry run; nothing changes.
@@ -236,7 +239,7 @@ class Helm:
         Raises:
             AnotherOperationInProgress: The release is pending.
         """
-        command = self._upgrade(release, chart, chart_version, namespace)
+        command = self._upgrade(release, chart, chart_version, namespace, repo)
         command += ["--dry-run=server", "--output", "json"]
         out = await self._read(release, secrets).run(command, _stdin(values))
         # Some Helm 4 print lines about the chart's download before the document.
@@ -271,12 +274,19 @@ class Helm:
         ]
 
     def _upgrade(
-        self, release: str, chart: str | Path, version: str | None, namespace: str
+        self,
+        release: str,
+        chart: str | Path,
+        version: str | None,
+        namespace: str,
+        repo: str | None,
     ) -> list[str]:
         command = ["upgrade", checked_release(release), checked_argument(str(chart), "chart")]
         command += ["--install", *_in(namespace), *self._timeouts(), *self._client_side()]
         if version is not None:
             command += ["--version", checked_argument(version, "chart version")]
+        if repo is not None:
+            command += ["--repo", checked_argument(repo, "chart repository")]
         return [*command, "--values", "-"]
 
     def _timeouts(self) -> list[str]:

@@ -254,3 +254,11 @@ async def test_apps_tells_what_is_deployed(shop: Office, world: World) -> None:
 
 async def _target(shop: Office) -> Any:
     return shop.parsed("status parse")[2].target
+
+
+async def test_a_chart_of_a_repository_is_asked_for_there(shop: Office, tmp_path: Path) -> None:
+    apps = shop.config.model_dump(mode="json")["apps"]
+    apps["parse"] |= {"chart": "wiki", "repo": "http://127.0.0.1:9", "chart_version": "1.2.3"}
+    shop.config = configuration(tmp_path, apps=apps)
+    with pytest.raises(Failed, match=r"127\.0\.0\.1:9"):
+        await shop.run("deploy parse")
