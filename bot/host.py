@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from bot.logs import configure_logging
 
 STATE_FILES = ("onprem.db", "workflows.db")
 SETTLE_SECONDS = 3600.0
+INTERRUPTED = 130
+GOES_ON = "\nThe job goes on here until it ends. Ctrl-C again ends this process at once."
 
 
 def run(config: Config) -> int:
@@ -54,16 +59,25 @@ def manifest(config: Config) -> int:
     return 0
 
 
-def command(config: Config, words: Sequence[str]) -> int:
-    """Any command: through the running bot, or in this process when the state is here and free."""
+def command(
+    config: Config, words: Sequence[str], *, leave: Callable[[], None] = lambda: None
+) -> int:
+    """Any command: through the running bot, or in this process when the state is here and free.
+
+    Args:
+        config: Where the bot and its state are.
+        words: The command.
+        leave: Is called before the process ends at a second Ctrl-C.
+    """
     configure_logging(quiet=True)
-    return asyncio.run(_command(config, words))
+    return asyncio.run(_command(config, words, leave))
 
 
 def trial(kubeconfig: Path, words: Sequence[str]) -> int:
     """`onprem --kubeconfig FILE …`: that cluster, with a state that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="onprem-") as folder:
-        return command(_throw_away(Path(folder), kubeconfig.resolve()), words)
+        config = _throw_away(Path(folder), kubeconfig.resolve())
+        return command(config, words, leave=lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def in_sandbox(words: Sequence[str]) -> int:
@@ -135,7 +149,7 @@ def _restore(config: Config, name: str) -> int:
     return 0
 
 
-async def _command(config: Config, words: Sequence[str]) -> int:
+async def _command(config: Config, words: Sequence[str], leave: Callable[[], None]) -> int:
     from bot.terminal.client import SOCKET, Screen, talk
 
     screen = Screen(
@@ -152,24 +166,51 @@ async def _command(config: Config, words: Sequence[str]) -> int:
             why=f"{path} belongs to another user",
             hint="Join its group, or ask through Slack",
         ) from None
-    return await _alone(config, words, screen, path)
+    return await _alone(config, words, screen, path, leave)
 
 
-async def _alone(config: Config, words: Sequence[str], screen: Any, path: Path) -> int:
+async def _alone(
+    config: Config, words: Sequence[str], screen: Any, path: Path, leave: Callable[[], None]
+) -> int:
     from bot import main
     from bot.terminal.client import talk
 
     try:
         async with main.serving(config, slack=False) as product:
-            code = await talk(path, words, screen)
-            await product.engine.drain(SETTLE_SECONDS)
-            return code
+            talking = asyncio.create_task(talk(path, words, screen))
+            _interruptible(talking, leave)
+            try:
+                return await talking
+            except asyncio.CancelledError:
+                if not await product.engine.drain(0):
+                    print(GOES_ON, file=sys.stderr)
+                return INTERRUPTED
+            finally:
+                await product.engine.drain(SETTLE_SECONDS)
     except OSError as error:
         raise Refused(
             f"The state in {config.state.directory} cannot be used here",
             why=error.strerror or type(error).__name__,
             hint="Run this on the bot's own host, or ask through Slack",
         ) from error
+
+
+def _interruptible(talking: asyncio.Task[int], leave: Callable[[], None]) -> None:
+    """The first Ctrl-C ends the conversation, the next one the process.
+
+    It must not end the loop: that would cancel running operations, as if somebody had wanted
+    them stopped. A process that is just gone leaves them to the next start.
+    """
+
+    def interrupted() -> None:
+        if not talking.done():
+            talking.cancel()
+        else:
+            leave()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 
 
 def _throw_away(folder: Path, kubeconfig: Path) -> Config:

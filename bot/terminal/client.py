@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,20 @@ class Screen:
     """Where things are shown, and who is asked.
 
     Attributes:
+        out: For answers and outcomes.
+        err: For everything else.
+        answers: Where a person types; it must be a terminal.
         as_json: Only the result, as JSON, on standard output.
-        ask: Reads an answer; None when nobody is there to ask.
+        interactive: Whether somebody is there to ask.
+        left: Whether a question was answered with no.
     """
 
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    answers: TextIO = field(default_factory=lambda: sys.stdin)
     as_json: bool = False
     interactive: bool = False
+    left: bool = False
     _shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def document(self, document: Document, *, failed: bool = False) -> None:
@@ -74,7 +81,7 @@ async def talk(path: Path, words: Sequence[str], screen: Screen) -> int:
         while line := await reader.readline():
             code = await _hear(json.loads(line), writer, screen)
             if code is not None:
-                return code
+                return UNANSWERED if screen.left and code == 0 else code
     finally:
         writer.close()
     screen.err.write("The bot has gone away. The job goes on when it is back: onprem jobs\n")
@@ -97,7 +104,8 @@ async def _hear(
         document = from_json(message["document"])
         question = None if message["final"] else _question(document)
         if question is not None:
-            return await _decide(document, question, writer, screen)
+            await _decide(document, question, writer, screen)
+            return None
         if message["final"]:
             screen.document(document)
         else:
@@ -116,34 +124,45 @@ def _question(document: Document) -> Sequence[Button] | None:
 
 async def _decide(
     document: Document, buttons: Sequence[Button], writer: asyncio.StreamWriter, screen: Screen
-) -> int | None:
+) -> None:
+    """Asks, and presses the button that was chosen; what comes of it is heard as the rest is."""
     screen.document(document)
     go = next(b for b in buttons if b.act in ("confirm", "type"))
-    leave = next((b for b in buttons if b.act == "dismiss"), None)
-    if not screen.interactive:
+    leave = next(b for b in buttons if b.act == "dismiss")
+    said = ""
+    if screen.interactive:
+        prompt = f"Type {go.typed} to go on: " if go.act == "type" else "Go on? [y/N] "
+        said = await _read(prompt, screen)
+    else:
         how = f"--confirm {go.typed}" if go.act == "type" else "--yes"
         screen.err.write(f"Not run: nobody is here to ask. Add {how} to go on.\n")
-        if leave is not None:
-            _send(writer, {"press": leave.token})
-            await writer.drain()
-        return UNANSWERED
-    prompt = f"Type {go.typed} to go on: " if go.act == "type" else "Go on? [y/N] "
-    said = (await asyncio.to_thread(_read, prompt)).strip()
     yes = said == go.typed if go.act == "type" else said.lower() in ("y", "yes")
-    if not yes and leave is None:
-        return UNANSWERED
-    chosen = go if yes else leave
-    assert chosen is not None  # noqa: S101 - one of the two was just found
-    _send(writer, {"press": chosen.token, "typed": said if go.act == "type" and yes else ""})
+    screen.left = not yes
+    typed = said if yes and go.act == "type" else ""
+    _send(writer, {"press": (go if yes else leave).token, "typed": typed})
     await writer.drain()
-    return None
 
 
-def _read(prompt: str) -> str:
+async def _read(prompt: str, screen: Screen) -> str:
+    """Reads a line from the terminal. Its end, and Ctrl-C, mean that nothing is said.
+
+    No thread waits for the line: nothing could end it, and the process would wait for it.
+    """
+    screen.err.write(prompt)
+    screen.err.flush()
+    loop, line = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(screen.answers.fileno(), line.set)
     try:
-        return input(prompt)
-    except (EOFError, KeyboardInterrupt):
+        await line.wait()
+        return os.read(screen.answers.fileno(), 4096).decode(errors="replace").strip()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        screen.err.write("\n")
         return ""
+    finally:
+        loop.remove_reader(screen.answers.fileno())
 
 
 def _send(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
