@@ -275,9 +275,9 @@ def view_check(result: Findings, now: int) -> Document:
     """A table of what works."""
     failed = [row for row in result.rows if row[1] != "works"]
     title = (
-        Title(f"{len(failed)} of {count(len(result.rows), 'system')} fail", tone="bad")
+        Title(f"Not everything works: {', '.join(row[0] for row in failed)}", tone="bad")
         if failed
-        else Title(f"All {count(len(result.rows), 'system')} work", tone="good")
+        else Title(f"Everything works: {count(len(result.rows), 'system')} asked", tone="good")
     )
     tones: tuple[Any, ...] = tuple("good" if row[1] == "works" else "bad" for row in result.rows)
     return Document.of(title, Table(("system", "state", "detail"), result.rows, tones=tones))

@@ -30,7 +30,7 @@ from bot.releases import deployment, overrides, values
 from bot.releases.applying import prepare, rendered_difference, upgrade
 from bot.releases.charts import base_values, find_chart
 from bot.releases.deployment import Wanted
-from bot.releases.live import describe_workload, release_workloads
+from bot.releases.live import final_picture
 from bot.releases.overrides import CHART_VERSION, VERSION, Wish
 from bot.releases.recording import remember
 from bot.releases.rollout import wait_for_release
@@ -230,10 +230,6 @@ async def _deployed(
     ctx: Ctx, ref: AppRef, revision: int, base: int, wanted: Wanted, made: tuple[str, ...]
 ) -> Deployed:
     kube = ctx.clusters(ref.cluster).kube
-    found = [
-        describe_workload(item)
-        for item in await release_workloads(kube, ref.namespace, ref.release)
-    ]
     version = values.get(wanted.values, ref.config.version_value) or wanted.chart.app_version
     credentials = ref.config.credentials
     return Deployed(
@@ -244,7 +240,7 @@ async def _deployed(
         revision=revision,
         previous=base,
         version=str(version or ""),
-        workloads=tuple((w.path, f"{w.ready}/{w.wanted}", w.image) for w in found),
+        workloads=await final_picture(kube, ref.namespace, ref.release),
         wishes=tuple(wish.words for wish in wanted.wishes),
         made=made,
         secret=credentials.secret if credentials else "",

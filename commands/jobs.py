@@ -25,12 +25,14 @@ from bot import (
     Scope,
     Table,
     Target,
+    Text,
     Title,
     UsageError,
     When,
     command,
 )
 from bot.releases.words import ago, count, span
+from bot.render.document import from_json
 
 if TYPE_CHECKING:
     from bot.store.requests import Request
@@ -153,8 +155,18 @@ async def jobs(ctx: Ctx, p: Jobs) -> JobList:
     return JobList(tuple(_job(row) for row in rows), one=False, all=p.all)
 
 
+def _trouble(row: Request) -> str:
+    """What its last message said, unless it went well."""
+    told = (row.outcome or {}).get("document")
+    if told is None or str(row.state) == "done":
+        return ""
+    document: Document = from_json(told)
+    reasons = [e for e in document.elements if isinstance(e, Text)]
+    words = "".join(p for e in reasons[:1] for p in e.parts if isinstance(p, str))
+    return f"{document.headline}. {words}".strip()
+
+
 def _job(row: Request, steps: tuple[tuple[str, str, str], ...] = ()) -> Job:
-    outcome = row.outcome or {}
     target = "/".join(part for part in (row.cluster, row.namespace, row.app) if part)
     return Job(
         id=row.id,
@@ -168,7 +180,7 @@ def _job(row: Request, steps: tuple[tuple[str, str, str], ...] = ()) -> Job:
         finished_at=row.finished_at,
         confirmed_by=row.confirmed_by,
         steps=steps,
-        error=str(outcome.get("error") or ""),
+        error=_trouble(row),
     )
 
 

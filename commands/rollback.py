@@ -29,7 +29,7 @@ from bot import (
 from bot.names import check_name
 from bot.releases import deployment, overrides, values
 from bot.releases.deployment import Resize
-from bot.releases.live import describe_workload, release_workloads
+from bot.releases.live import final_picture, release_workloads
 from bot.releases.overrides import REPLICAS, Wish
 from bot.releases.targets import AppRef, app_ref, app_target
 from bot.releases.undoing import roll_back
@@ -274,15 +274,14 @@ async def rollback(ctx: Ctx, p: Rollback, op: Op) -> RolledBack:
             hint=f"`status {p.app}` shows its pods; `rollback {p.app} REVISION` takes another one",
         )
     cluster = ctx.clusters(ref.cluster)
-    items = await release_workloads(cluster.kube, ref.namespace, ref.release)
-    states = [describe_workload(item) for item in items]
+    workloads = await final_picture(cluster.kube, ref.namespace, ref.release)
     wishes = deployment.wishes_of(await ctx.desk.overrides(ref.target))
     return RolledBack(
         p.app,
         ref.cluster,
         to,
         back.revision,
-        tuple((s.path, f"{s.ready}/{s.wanted}", s.image) for s in states),
+        workloads,
         tuple(wish.words for wish in wishes),
     )
 

@@ -135,7 +135,7 @@ def view_states(result: States, now: int) -> Document:
         "bad" if s in bad else "good" if s.parts else "plain" for s in result.states
     )
     title = (
-        Title(f"{len(bad)} of {count(len(rows), 'app')} on {result.cluster} need a look", "bad")
+        Title(f"Trouble on {result.cluster}: {', '.join(s.name for s in bad)}", "bad")
         if bad
         else Title(f"{count(len(rows), 'app')} on {result.cluster}, no trouble", "good")
     )

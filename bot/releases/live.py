@@ -89,6 +89,23 @@ def describe_workload(item: Object, problems: Iterable[str] = ()) -> WorkloadSta
     )
 
 
+async def final_picture(
+    kube: KubeClient, namespace: str, release: str
+) -> tuple[tuple[str, str, str], ...]:
+    """Path, `ready/wanted` and image of each workload, for a message about a success.
+
+    Nothing when the cluster does not answer just then: what was done stays done.
+    """
+    from integrations.errors import IntegrationError
+
+    try:
+        items = await release_workloads(kube, namespace, release)
+    except IntegrationError:
+        return ()
+    states = [describe_workload(item) for item in items]
+    return tuple((s.path, f"{s.ready}/{s.wanted}", s.image) for s in states)
+
+
 async def examine(kube: KubeClient, namespace: str, items: Iterable[Object]) -> list[WorkloadState]:
     """Workloads in words; pods and events are only read for those that are not as asked for."""
     return list(await asyncio.gather(*(_examined(kube, namespace, item) for item in items)))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(("deployment", "deployments", "deploy"), "deployment"),
     **dict.fromkeys(("statefulset", "statefulsets", "sts"), "statefulset"),
+    **dict.fromkeys(("daemonset", "daemonsets", "ds"), "daemonset"),
 }
 
 
@@ -68,7 +69,7 @@ class WorkloadRef:
         word: As it was typed.
         cluster: Where it is.
         namespace: Empty when only the cluster can tell.
-        kind: `deployment`, `statefulset`, or empty when only the cluster can tell.
+        kind: `deployment`, `statefulset`, `daemonset`, or empty when only the cluster can tell.
         name: The object's name; empty when the word names a whole app.
         app: The app that owns it, when one does.
         alias: The app's alias for it, with what to persist.
@@ -233,7 +234,7 @@ def _alias_of(
     if app is None:
         raise UsageError(
             f"{word} names no workload on {cluster}",
-            why=f"{name} is neither an app there nor deployment or statefulset",
+            why=f"{name} is neither an app there nor a kind of workload",
             hint="Write deployment/NAME, statefulset/NAME, APP/ALIAS or an app's name",
         )
     if alias not in app.config.aliases:

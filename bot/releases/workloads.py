@@ -46,16 +46,19 @@ class Found:
 
     @property
     def replicas(self) -> int:
-        """Pods asked for."""
+        """Pods asked for; of a DaemonSet, the nodes that it is for."""
+        if self.kind == "DaemonSet":
+            return int((self.item.get("status") or {}).get("desiredNumberScheduled") or 0)
         wanted = self.item["spec"].get("replicas")
         return 1 if wanted is None else int(wanted)
 
 
 def kind_of(word: str) -> Kind:
-    """The Kubernetes kind of `deployment` or `statefulset`."""
-    from integrations.kubernetes.kinds import DEPLOYMENT, STATEFUL_SET
+    """The Kubernetes kind of `deployment`, `statefulset` or `daemonset`."""
+    from integrations.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 
-    return {"deployment": DEPLOYMENT, "statefulset": STATEFUL_SET}[word]
+    kinds = {"deployment": DEPLOYMENT, "statefulset": STATEFUL_SET, "daemonset": DAEMON_SET}
+    return kinds[word]
 
 
 async def find_all(cluster: Cluster, ref: WorkloadRef) -> list[Found]:
@@ -69,7 +72,7 @@ async def find_all(cluster: Cluster, ref: WorkloadRef) -> list[Found]:
         return [await load(cluster, ref)]
     if not ref.name and ref.app is not None:
         items = await release_workloads(cluster.kube, ref.namespace, ref.app.release)
-        return [_found(ref, item) for item in items if item["kind"] != "DaemonSet"]
+        return [_found(ref, item) for item in items]
     return [await _by_name(cluster.kube, ref)]
 
 
@@ -83,7 +86,7 @@ async def load(cluster: Cluster, ref: WorkloadRef) -> Found:
 
 
 async def find_one(cluster: Cluster, ref: WorkloadRef, command: str) -> Found:
-    """The one workload that a word means.
+    """The one workload with a size of its own that a word means.
 
     Args:
         cluster: Where.
@@ -93,12 +96,12 @@ async def find_one(cluster: Cluster, ref: WorkloadRef, command: str) -> Found:
     Raises:
         UsageError: If it means none or several; the candidates are listed.
     """
-    found = await find_all(cluster, ref)
+    found = [one for one in await find_all(cluster, ref) if one.kind != "DaemonSet"]
     if len(found) == 1:
         return found[0]
     if not found:
         raise UsageError(
-            f"{ref.word} has no workloads on {cluster.name}",
+            f"{ref.word} has no workloads with a size on {cluster.name}",
             hint=f"`deploy {ref.word}` makes them" if ref.app else "",
         )
     raise _ambiguous(ref, found, command)
@@ -133,7 +136,7 @@ async def _one(kube: KubeClient, ref: WorkloadRef) -> Found:
 
 async def _by_name(kube: KubeClient, ref: WorkloadRef) -> Found:
     """A bare name: acts only where the namespace is known, else lists the candidates."""
-    kinds = ("deployment", "statefulset")
+    kinds = ("deployment", "statefulset", "daemonset")
     fields = {"metadata.name": ref.name}
     namespace = ref.namespace or None
     lists = await asyncio.gather(*(kube.list(kind_of(k), namespace, fields=fields) for k in kinds))

@@ -143,7 +143,7 @@ async def test_a_failed_first_install_stays_with_its_diagnosis(shop: Office, wor
     assert not result.states[0].healthy
     assert "pull image docker.io/parseplatform/parse-server:broken" in text_of(document)
     _, document = await shop.read("status")
-    assert document.headline == "1 of 1 app on main need a look"
+    assert document.headline == "Trouble on main: parse"
     mended, _ = await shop.run("deploy parse --version 8.2.0")
     assert mended.revision == 2
 

@@ -10,6 +10,7 @@ import pytest
 from bot.context import Weight
 from bot.errors import Denied, Refused, UsageError
 from bot.registry import COMMANDS
+from bot.render.document import Document, Text, Title, to_json
 from bot.spec import Effect
 from bot.store import requests
 from bot.store.requests import Request, State
@@ -150,6 +151,10 @@ async def test_jobs_shows_what_runs_and_what_ended_lately(office: Office) -> Non
     assert document.headline == "1 operation under way"
     one, _ = await office.read(f"jobs {running.id}")
     assert one.jobs[0].target == "main/parse/parse"
+    told = to_json(Document.of(Title("Deploy of parse failed"), Text.of("No node is left.")))
+    failed = await job(office, state=State.FAILED, outcome={"document": told})
+    _, document = await office.read(f"jobs {failed.id}")
+    assert "Deploy of parse failed. No node is left." in text_of(document)
     with pytest.raises(UsageError, match="no job"):
         await office.read("jobs 12345")
 
@@ -184,10 +189,10 @@ async def test_audit_finds_verifies_and_exports_what_was_done(office: Office) ->
 
 async def test_check_tells_what_fails(office: Office) -> None:
     _, document = await office.read("check")
-    assert document.headline == "All 1 system work"
+    assert document.headline == "Everything works: 1 system asked"
     office.probes.append(("Prometheus", "fails", "nothing answers at http://x:9090"))
     _, document = await office.read("check")
-    assert document.headline == "1 of 2 systems fail"
+    assert document.headline == "Not everything works: Prometheus"
 
 
 CHANGES_WITHOUT_CLUSTER = (
