@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,18 @@ async def test_a_chart_of_a_repository_is_asked_for_there(shop: Office, tmp_path
     shop.config = configuration(tmp_path, apps=apps)
     with pytest.raises(Failed, match=r"127\.0\.0\.1:9"):
         await shop.run("deploy parse")
+
+
+async def test_success_is_told_right_after_the_last_workload_is_ready(
+    shop: Office, world: World
+) -> None:
+    last = 0.0
+
+    def note(event: Any) -> None:
+        nonlocal last
+        if event.object["kind"] in ("Deployment", "StatefulSet"):
+            last = time.perf_counter()
+
+    world.store.subscribe(note)
+    await shop.run("deploy parse")
+    assert time.perf_counter() - last < 0.3
