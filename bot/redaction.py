@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
@@ -85,7 +85,9 @@ class Redactor:
             return [self.data(item) for item in value]
         return value
 
-    def processor(self, logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def processor(
+        self, logger: Any, method: str, event: MutableMapping[str, Any]
+    ) -> Mapping[str, Any]:
         """The same, as a structlog processor."""
         cleaned: dict[str, Any] = self.data(event)
         return cleaned
