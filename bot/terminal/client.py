@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from bot.render import terminal
 from bot.render.document import Actions, Button, Document, Progress, from_json
 from bot.render.text import clean
+from bot.terminal.address import short
 
 SOCKET = "onprem.sock"
 """The socket's name in the state directory."""
@@ -75,7 +76,8 @@ async def talk(path: Path, words: Sequence[str], screen: Screen) -> int:
     Raises:
         OSError: If nobody listens there.
     """
-    reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)
+    with short(path) as address:
+        reader, writer = await asyncio.open_unix_connection(address, limit=LINE_LIMIT)
     try:
         _send(writer, {"words": list(words)})
         while line := await reader.readline():

@@ -19,6 +19,7 @@ from bot.engine import Admission, Answer, Engine, Incoming, Notice, Press
 from bot.render.document import to_json
 from bot.store.requests import Request
 from bot.tasks import Tasks
+from bot.terminal.address import short
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -100,7 +101,8 @@ class TerminalServer:
     async def listen(self, path: Path) -> None:
         """Begins to listen; only the bot's own user and group may connect."""
         path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, str(path), limit=LINE_LIMIT)
+        with short(path) as address:
+            self._server = await asyncio.start_unix_server(self._serve, address, limit=LINE_LIMIT)
         path.chmod(0o660)
 
     async def close(self) -> None:
