@@ -53,13 +53,11 @@ class Trouble:
             NoSuchFault: There is none of that name, or its value makes no sense.
         """
         name, sign, value = word.strip().partition("=")
-        trouble = cls(name, value)
-        if name in _ALONE:
-            known, needs = True, False
-        else:
-            known, needs = name in _CLUSTER, name in _VALUED
-        if not known or bool(sign) != bool(value) or (needs and not value):
+        takes_it = name in (*_VALUED, *_CODES) if value else name not in _VALUED
+        known = name in (*_CLUSTER, "slack-away", "slack-back")
+        if not known or not takes_it or bool(sign) != bool(value):
             raise NoSuchFault(f"{word!r} is no failure of the practice world. There are:\n{HELP}")
+        trouble = cls(name, value)
         _check(trouble)
         return trouble
 
@@ -102,7 +100,6 @@ def _slow(cluster: PracticeCluster, value: str) -> None:
 
 _CODES = ("api-429", "api-500", "api-503")
 _VALUED = ("api-slow", "node-down", "node-up", "image-missing", "image-crash", "image-unready")
-_ALONE = ("slack-away", "slack-back", "none", "watches-cut")
 _CLUSTER: dict[str, Callable[[PracticeCluster, str], object]] = {
     **{f"api-{code}": _refusing(code) for code in (429, 500, 503)},
     "api-slow": _slow,
