@@ -18,6 +18,7 @@ from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
 from bot.redaction import Redactor
+from bot.slack.replier import Overheard
 from bot.slack.surface import SlackSurface
 from bot.spec import Command
 from bot.store.db import Store
@@ -209,6 +210,7 @@ async def _build(
     if slack and config.slack is not None:
         surface = SlackSurface(lambda: config, config.slack, store, engine, clock)
         repliers["slack"] = surface.replier
+        repliers["terminal"] = Overheard(teller, surface.ops)
     return Product(
         config, store, engine, desk, clusters, commands, terminal, surface, tasks, lock, clock
     )

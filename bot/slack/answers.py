@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -13,39 +13,65 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.render import blockkit
 from bot.render.document import Document
+from bot.slack.delivery import Setback, respond
+from bot.slack.refusals import told
+from bot.store import outbox
 
 log = structlog.get_logger(__name__)
 
-INVITE = "I am not in this channel. Invite me with `/invite` to let everybody here see changes."
+Queue = Callable[[list[outbox.Draft]], Awaitable[None]]
 
 
 class Answers:
     """Shows documents to the asker alone.
 
+    They go straight to Slack, because somebody waits. What Slack does not take now, and files,
+    go through the outbox.
+
     Args:
         client: The Web API; it retries when Slack asks to wait.
         session: For answers through a `response_url`, which work in any channel.
+        queue: Puts messages into the outbox.
     """
 
-    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
-        self._client, self._session = client, session
+    def __init__(
+        self, client: AsyncWebClient, session: aiohttp.ClientSession, queue: Queue
+    ) -> None:
+        self._client, self._session, self._queue = client, session, queue
 
-    def message(self, document: Document) -> dict[str, Any]:
-        """The text and blocks of a document."""
+    def at_once(self, document: Document) -> dict[str, Any] | None:
+        """The document as an acknowledgement's body; None when it is too long for one message."""
         rendered = blockkit.render(document)
-        return {"text": rendered.text, "blocks": list(rendered.blocks)}
+        if rendered.files:
+            return None
+        body = {"text": rendered.text, "blocks": list(rendered.blocks)}
+        return {"response_type": "ephemeral", **body}
 
     async def private(self, origin: Mapping[str, Any], document: Document) -> None:
-        """Shows a document to the asker; what is too long for a message comes as a file."""
+        """Shows a document to the asker; what is too long for a message comes as a file.
+
+        A file cannot be ephemeral, so that it goes into the direct messages.
+        """
         rendered = blockkit.render(document)
         body = {"text": rendered.text, "blocks": list(rendered.blocks)}
-        if not await self._respond(str(origin.get("response_url", "")), body):
-            await self._ephemeral(origin, body)
-        for file in rendered.files:
-            await self._file(origin, file)
+        user = str(origin.get("user", ""))
+        drafts = [
+            _draft("file", origin, user, {"private": True, "user": user, **_file(file)})
+            for file in rendered.files
+        ]
+        if not await self._show(origin, body):
+            more = {
+                "user": user,
+                "url": str(origin.get("response_url", "")),
+                "thread_ts": str(origin.get("private_thread", "")),
+            }
+            channel = str(origin.get("channel", ""))
+            drafts.insert(0, _draft("ephemeral", origin, channel, {**body, **more}))
+        if drafts:
+            await self._queue(drafts)
 
-    async def ask(self, trigger: str, name: str, place: Mapping[str, Any]) -> None:
-        """Opens the one-field modal in which a name must be typed."""
+    async def ask(self, trigger: str, name: str, place: Mapping[str, Any]) -> bool:
+        """Opens the one-field modal in which a name must be typed; False when Slack does not."""
         field = {
             "type": "input",
             "block_id": "name",
@@ -68,39 +94,48 @@ class Answers:
         }
         try:
             await self._client.views_open(trigger_id=trigger, view=view)
-        except SlackApiError as error:
-            log.warning("field not opened", why=str(error.response.get("error")))
-
-    async def _respond(self, url: str, body: Mapping[str, Any]) -> bool:
-        if not url:
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("field not opened", why=_why(error))
             return False
-        content = {"response_type": "ephemeral", "replace_original": False, **body}
-        try:
-            async with self._session.post(url, json=content) as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        return True
 
-    async def _ephemeral(self, origin: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    async def _show(self, origin: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+        """Through the response_url, which works everywhere, else as an ephemeral message."""
         try:
+            if url := str(origin.get("response_url", "")):
+                content = {"response_type": "ephemeral", "replace_original": False, **body}
+                if await respond(self._session, url, content):
+                    return True
             await self._client.chat_postEphemeral(
                 channel=origin["channel"],
                 user=origin["user"],
-                thread_ts=origin.get("thread"),
+                thread_ts=origin.get("private_thread") or None,
                 **body,
             )
-        except SlackApiError as error:
-            log.warning("answer not shown", why=str(error.response.get("error")))
+        except (Setback, SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("answer goes through the outbox", why=_why(error))
+            return False
+        return True
 
-    async def _file(self, origin: Mapping[str, Any], file: blockkit.File) -> None:
-        """A file cannot be ephemeral, so that a private one goes into the direct messages."""
-        try:
-            room = await self._client.conversations_open(users=[origin["user"]])
-            await self._client.files_upload_v2(
-                channel=room["channel"]["id"],
-                filename=file.name,
-                content=file.content,
-                alt_txt=file.alt or None,
-            )
-        except SlackApiError as error:
-            log.warning("file not sent", file=file.name, why=str(error.response.get("error")))
+
+def _draft(
+    kind: str, origin: Mapping[str, Any], channel: str, payload: Mapping[str, Any]
+) -> outbox.Draft:
+    return outbox.Draft(
+        kind,
+        str(origin.get("team", "")),
+        channel,
+        payload,
+        final=True,
+        priority=outbox.INTERACTIVE,
+    )
+
+
+def _file(file: blockkit.File) -> dict[str, str]:
+    return {"name": file.name, "hex": file.content.hex(), "alt": file.alt}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, Setback):
+        return error.code
+    return told(error)[0] if isinstance(error, SlackApiError) else type(error).__name__

@@ -1,8 +1,9 @@
 """Payloads in, acknowledgements out.
 
 Everything that must be settled before Slack's three seconds are over happens in one Bolt
-middleware. Bolt's own listeners would be polled for their `ack` every 10 ms, and each payload of a
-burst would add its polling to the load; a middleware that returns the response does not.
+middleware, after the signature is verified and before anything that needs the network. Bolt's own
+listeners would be polled for their `ack` every 10 ms, and each payload of a burst would add its
+polling to the load; a middleware that returns the response does not.
 """
 
 from __future__ import annotations
@@ -13,19 +14,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.engine import Admission, Engine, Incoming, Press
-from bot.render.document import Document
+from bot.engine.messages import failure
+from bot.errors import Refused, UsageError
+from bot.render.document import Document, Note
+from bot.render.terminal import plain
 from bot.slack.answers import Answers
+from bot.slack.payloads import Seen, origin_of, typed_in, words_of
 from bot.slack.people import People
 from bot.tasks import Tasks
+from bot.translation import translate
 
 log = structlog.get_logger(__name__)
 
 ACK_LIMIT = 2.5
 PENDING = "onprem_pending"
+REDELIVERED = 900.0  # seconds; Slack's last redelivery of an event comes five minutes later
+DOUBLE_CLICK = 1.5
+TOO_LATE = Refused(
+    "Not run", why="the bot was too slow to acknowledge it", hint="Nothing was changed; ask again"
+)
+WHO = "Slack did not tell me who you are just now. If you may do this, ask again in a minute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +48,11 @@ class Pending:
     admission: Admission
     team: str
     user: str
-    name: str
-    trigger: str
+    trigger: str = ""
     modal: Mapping[str, Any] | None = None
 
 
-class Edge:
+class Edge(AsyncMiddleware):
     """Turns payloads into requests and presses.
 
     Args:
@@ -63,26 +75,27 @@ class Edge:
     ) -> None:
         self._engine, self._people, self._answers = engine, people, answers
         self._command, self._clock, self._tasks = command, clock, tasks
+        self._deliveries, self._clicks = Seen(REDELIVERED), Seen(DOUBLE_CLICK)
 
-    async def middleware(
-        self, req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],
     ) -> BoltResponse | None:
-        """Takes the payloads that are ours; Bolt goes on with the others."""
+        """Takes every payload but Slack's own checks of the address."""
         body = req.body
-        kind = body.get("type")
-        if body.get("command") == self._command():
-            return await self._slash(req, body)
-        if kind == "block_actions":
-            return await self._action(req, body)
-        if kind == "view_submission":
-            return await self._submission(req, body)
-        event = body.get("event") or {}
-        if kind == "event_callback" and event.get("type") == "app_mention":
-            return await self._mention(req, body, event)
-        if kind in ("event_callback", "view_closed"):
+        if body.get("type") == "url_verification" or "ssl_check" in body:
+            return await next()
+        try:
+            return await self._dispatch(req, body)
+        except Exception as error:
+            document = failure(translate(error))
+            if "command" in body and (shown := self._answers.at_once(document)):
+                return _json(shown)
+            self._tasks.spawn(self._answers.private(origin_of(body), document), "tell failure")
             return BoltResponse(status=200)
-        await next()
-        return None
 
     def written(self, req: AsyncBoltRequest, seconds: float) -> None:
         """Is called when the acknowledgement is on the wire, with the time it took since arrival.
@@ -94,7 +107,7 @@ class Edge:
             return
         if seconds > ACK_LIMIT:
             log.warning("acknowledged too late", seconds=round(seconds, 2))
-            self._tasks.spawn(self._engine.lost(pending.admission), "tell lost")
+            self._tasks.spawn(self._lost(pending), "tell lost")
         else:
             self._tasks.spawn(self._go_on(pending), "request")
 
@@ -102,73 +115,89 @@ class Edge:
         """Is called when the acknowledgement could not be written."""
         pending: Pending | None = req.context.get(PENDING)
         if pending is not None:
-            self._tasks.spawn(self._engine.lost(pending.admission), "tell lost")
+            self._tasks.spawn(self._lost(pending), "tell lost")
+
+    async def _dispatch(self, req: AsyncBoltRequest, body: Mapping[str, Any]) -> BoltResponse:
+        kind, event = body.get("type"), body.get("event") or {}
+        if "command" in body:
+            return await self._slash(req, body)
+        if kind == "block_actions":
+            return await self._action(req, body)
+        if kind == "view_submission":
+            return await self._submission(req, body)
+        if kind == "event_callback" and event.get("type") == "app_mention":
+            return await self._mention(req, body, event)
+        return BoltResponse(status=200)  # closed views, and events that nobody asked for
 
     async def _slash(self, req: AsyncBoltRequest, body: Mapping[str, Any]) -> BoltResponse:
-        team, user = body["team_id"], body["user_id"]
-        asker, known = self._people.known(team, user, body.get("user_name", ""))
-        origin = {
-            "kind": "slack",
-            "team": team,
-            "channel": body["channel_id"],
-            "user": user,
-            "response_url": body.get("response_url", ""),
-        }
-        incoming = Incoming(
-            body["trigger_id"], body.get("text", ""), asker, origin, self._clock(), known
+        if body["command"] != (mine := self._command()):
+            other = UsageError(
+                f"I do not answer to {body['command']}",
+                why=f"the configuration says that I am called {mine}",
+                hint="Mend `command` in onprem.yaml, or the slash command in the Slack app",
+            )
+            return _json(self._answers.at_once(failure(other)) or {})
+        if not self._deliveries.first(body["trigger_id"]):
+            return BoltResponse(status=200)
+        asker, known = self._people.known(
+            body["team_id"], body["user_id"], body.get("user_name", "")
         )
-        admission = await self._engine.admit(incoming)
-        return self._settle(req, admission, body, asker.name)
+        admission = await self._engine.admit(
+            Incoming(
+                body["trigger_id"],
+                body.get("text", ""),
+                asker,
+                origin_of(body),
+                self._clock(),
+                known,
+            )
+        )
+        if admission.reply is not None and (shown := self._answers.at_once(admission.reply)):
+            return _json(shown)
+        return self._settle(req, admission)
 
     async def _mention(
         self, req: AsyncBoltRequest, body: Mapping[str, Any], event: Mapping[str, Any]
     ) -> BoltResponse:
         team, user = body["team_id"], event.get("user", "")
-        if not user or event.get("bot_id"):
+        ours = not user or event.get("bot_id") or event.get("subtype") == "bot_message"
+        if ours or not self._deliveries.first(body["event_id"]):
             return BoltResponse(status=200)
         asker, known = self._people.known(team, user, "")
-        origin = {
-            "kind": "slack",
-            "team": team,
-            "channel": event["channel"],
-            "user": user,
-            "thread": event.get("thread_ts") or event["ts"],
-        }
-        words = event.get("text", "").partition(">")[2].strip()
-        incoming = Incoming(body["event_id"], words, asker, origin, self._clock(), known)
-        admission = await self._engine.admit(incoming)
-        req.context[PENDING] = Pending(admission, team, user, asker.name, "")
-        return BoltResponse(status=200)
+        words = words_of(event.get("text", ""), body.get("authorizations") or ())
+        incoming = Incoming(body["event_id"], words, asker, origin_of(body), self._clock(), known)
+        return self._settle(req, await self._engine.admit(incoming))
 
     async def _action(self, req: AsyncBoltRequest, body: Mapping[str, Any]) -> BoltResponse:
         action = body["actions"][0]
-        if action.get("type") != "button" or not action.get("value"):
+        token = str(action.get("value") or "")
+        twice = not self._clicks.first(f"{body['user']['id']} {token}")
+        if action.get("type") != "button" or not token or twice:
             return BoltResponse(status=200)
-        admission = await self._press(body, action["value"], "", _place(body))
-        modal = None
-        if admission.ask_typed:
-            modal = {"token": action["value"], **_place(body)}
-        return self._settle(req, admission, body, "", modal=modal)
+        place = origin_of(body)
+        admission = await self._press(body, token, "", place)
+        modal = {"token": token, "place": place} if admission.ask_typed else None
+        return self._settle(req, admission, body.get("trigger_id", ""), modal)
 
     async def _submission(self, req: AsyncBoltRequest, body: Mapping[str, Any]) -> BoltResponse:
-        view = body["view"]
-        place = json.loads(view.get("private_metadata") or "{}")
-        values = view.get("state", {}).get("values", {})
-        typed = ((values.get("name") or {}).get("name") or {}).get("value") or ""
-        admission = await self._press(body, place.pop("token", ""), typed.strip(), place)
+        kept = json.loads(body["view"].get("private_metadata") or "{}")
+        token, place = str(kept.get("token", "")), kept.get("place") or origin_of(body)
+        admission = await self._press(body, token, typed_in(body), place)
         if admission.reply is not None:
-            errors = {"response_action": "errors", "errors": {"name": _line(admission.reply)}}
-            return _json(errors)
-        return self._settle(req, admission, body, "")
+            return _json({"response_action": "errors", "errors": {"name": _line(admission.reply)}})
+        if admission.ask_typed:
+            errors = {"name": f"Type {admission.ask_typed}"}
+            return _json({"response_action": "errors", "errors": errors})
+        return self._settle(req, admission)
 
     async def _press(
         self, body: Mapping[str, Any], token: str, typed: str, place: Mapping[str, Any]
     ) -> Admission:
-        team = (body.get("team") or {}).get("id") or body["user"].get("team_id", "")
-        user = body["user"]["id"]
-        asker, known = self._people.known(team, user, body["user"].get("name", ""))
-        origin = {"kind": "slack", "team": team, "user": user, **place}
-        key = body.get("trigger_id") or f"{token}:{body.get('hash', '')}"
+        user = body["user"]
+        team = str((body.get("team") or {}).get("id") or user.get("team_id", ""))
+        asker, known = self._people.known(team, user["id"], user.get("name", ""))
+        origin = {**place, "team": team, "user": user["id"]}
+        key = str(body.get("trigger_id") or f"{token}:{self._clock()}")
         return await self._engine.press(
             Press(key, token, asker, origin, self._clock(), known, typed)
         )
@@ -177,53 +206,56 @@ class Edge:
         self,
         req: AsyncBoltRequest,
         admission: Admission,
-        body: Mapping[str, Any],
-        name: str,
+        trigger: str = "",
         modal: Mapping[str, Any] | None = None,
     ) -> BoltResponse:
-        user = body.get("user_id") or body["user"]["id"]
-        team = body.get("team_id") or (body.get("team") or {}).get("id", "")
-        trigger = body.get("trigger_id", "")
-        if admission.reply is not None and "command" in body:
-            return _json({"response_type": "ephemeral", **self._answers.message(admission.reply)})
-        req.context[PENDING] = Pending(admission, team, user, name, trigger, modal)
+        team, user = str(admission.origin["team"]), str(admission.origin["user"])
+        req.context[PENDING] = Pending(admission, team, user, trigger, modal)
         return BoltResponse(status=200)
 
     async def _go_on(self, pending: Pending) -> None:
         admission = pending.admission
+        try:
+            document = await self._proceed(pending)
+        except Exception as error:
+            document = failure(translate(error))
+        if document is not None:
+            await self._answers.private(admission.origin, document)
+
+    async def _proceed(self, pending: Pending) -> Document | None:
+        admission = pending.admission
+        if admission.duplicate:
+            return None
+        if pending.modal is not None:
+            if await self._answers.ask(pending.trigger, admission.ask_typed, pending.modal):
+                return None
+            why = "Slack did not open the field"
+            return failure(Refused("Nothing was done", why=why, hint="Press the button again"))
+        if admission.reply is not None:
+            return admission.reply
+        asker, sure = None, True
+        if not admission.known:
+            asker, sure = await self._people.fetch(pending.team, pending.user, admission.asker.name)
+        answer = await self._engine.proceed(admission, asker)
+        if answer is None:
+            return None
+        denied = not sure and answer.exit_code == 3
+        return answer.document + Document.of(Note.of(WHO)) if denied else answer.document
+
+    async def _lost(self, pending: Pending) -> None:
+        """What was not acknowledged in time never runs, and the asker is told."""
+        admission = pending.admission
         if admission.duplicate:
             return
-        if pending.modal is not None:
-            await self._answers.ask(pending.trigger, admission.ask_typed, pending.modal)
-            return
+        await self._engine.lost(admission)
         if admission.reply is not None:
             await self._answers.private(admission.origin, admission.reply)
-            return
-        asker = None
-        if not admission.known:
-            asker = await self._people.fetch(pending.team, pending.user, pending.name)
-        answer = await self._engine.proceed(admission, asker)
-        if answer is not None:
-            await self._answers.private(admission.origin, answer.document)
-
-
-def _place(body: Mapping[str, Any]) -> dict[str, Any]:
-    container = body.get("container") or {}
-    message = body.get("message") or {}
-    place = {
-        "channel": container.get("channel_id") or (body.get("channel") or {}).get("id", ""),
-        "message": container.get("message_ts", ""),
-        "response_url": body.get("response_url", ""),
-    }
-    if message.get("thread_ts"):
-        place["thread"] = message["thread_ts"]
-    return place
+        elif admission.request is None or admission.press:
+            await self._answers.private(admission.origin, failure(TOO_LATE))
 
 
 def _line(document: Document) -> str:
-    from bot.render.terminal import plain
-
-    return " ".join(plain(document).split())[:150]
+    return " ".join(plain(document).split())[:250]
 
 
 def _json(body: Mapping[str, Any]) -> BoltResponse:

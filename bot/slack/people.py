@@ -7,15 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.context import Asker
+from bot.slack.refusals import told
+from bot.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
 FRESH = 300_000_000  # microseconds that a fetched user or group list counts as known
+WITHOUT_GROUPS = frozenset({"missing_scope", "plan_upgrade_required", "access_denied"})
+LEARN_AGAIN = (1, 5, 15, 60)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,9 @@ class People:
         client: The Web API.
         person_of: Actor → person, by the configuration in force.
         clock: Microseconds UTC.
+
+    Attributes:
+        team: The bot's own workspace; empty until `learn` knows it.
     """
 
     def __init__(
@@ -43,8 +51,25 @@ class People:
         self._users: dict[tuple[str, str], _Known] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._groups_at = -FRESH
-        self._fetching: dict[tuple[str, str], asyncio.Task[Asker]] = {}
+        self._looking: dict[tuple[str, str], asyncio.Task[tuple[Asker, bool]]] = {}
+        self._tasks = Tasks()
         self.team = ""
+
+    async def learn(self) -> None:
+        """Asks Slack which workspace the bot is in, until it says so."""
+        tries = 0
+        while not self.team:
+            try:
+                self.team = str((await self._client.auth_test())["team_id"])
+            except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+                if not tries:
+                    log.warning("Slack did not say who we are; asking on", why=_why(error))
+                await asyncio.sleep(LEARN_AGAIN[min(tries, len(LEARN_AGAIN) - 1)])
+                tries += 1
+
+    async def close(self) -> None:
+        """Ends look-ups that still run."""
+        await self._tasks.close()
 
     def known(self, team: str, user: str, name: str) -> tuple[Asker, bool]:
         """The asker as far as remembered, and whether that is enough to authorize."""
@@ -53,28 +78,29 @@ class People:
             return found.asker, True
         return self._asker(team, user, name or user), False
 
-    async def fetch(self, team: str, user: str, name: str) -> Asker:
-        """The asker in full. Several that wait for one user share one look-up.
+    async def fetch(self, team: str, user: str, name: str) -> tuple[Asker, bool]:
+        """The asker in full, and whether Slack said so just now.
 
-        When Slack does not answer, whoever was known before stays known; a stranger then counts
-        as one of another workspace, which nothing allows by default.
+        Several that wait for one user share one look-up. When Slack does not answer, whoever was
+        known before stays known; a stranger then counts as one of another workspace, which nothing
+        allows but a rule that names them.
         """
         key = (team, user)
-        task = self._fetching.get(key)
+        task = self._looking.get(key)
         if task is None:
-            task = asyncio.create_task(self._fetch(team, user, name), name=f"look up {user}")
-            self._fetching[key] = task
-            task.add_done_callback(lambda _: self._fetching.pop(key, None))
+            task = self._tasks.spawn(self._fetch(team, user, name), f"look up {user}")
+            self._looking[key] = task
+            task.add_done_callback(lambda _: self._looking.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _fetch(self, team: str, user: str, name: str) -> Asker:
+    async def _fetch(self, team: str, user: str, name: str) -> tuple[Asker, bool]:
         try:
             body: Mapping[str, Any] = (await self._client.users_info(user=user))["user"]
             await self._refresh_groups()
-        except (SlackApiError, OSError, TimeoutError) as error:
-            log.warning("user not looked up", user=user, why=type(error).__name__)
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("user not looked up", user=user, why=_why(error))
             old = self._users.get((team, user))
-            return old.asker if old else self._asker(team, user, name, external=True)
+            return (old.asker if old else self._asker(team, user, name, external=True)), False
         profile = body.get("profile") or {}
         asker = self._asker(
             team,
@@ -87,7 +113,7 @@ class People:
             timezone=body.get("tz") or "UTC",
         )
         self._users[team, user] = _Known(asker, self._clock())
-        return asker
+        return asker, True
 
     async def _refresh_groups(self) -> None:
         if self._clock() - self._groups_at < FRESH:
@@ -95,9 +121,11 @@ class People:
         try:
             answer = await self._client.usergroups_list(include_users=True)
         except SlackApiError as error:
-            # Without the scope nobody is in a group; whoever needs one is denied, with the reason.
-            log.info("user groups not read", why=str(error.response.get("error")))
-            self._groups_at = self._clock()
+            if told(error)[0] not in WITHOUT_GROUPS:
+                raise
+            # Then nobody is in a group; whoever needs one is denied, with the reason.
+            log.warning("user groups not read", why=_why(error))
+            self._groups, self._groups_at = {}, self._clock()
             return
         members: dict[str, list[str]] = {}
         for group in answer["usergroups"]:
@@ -108,4 +136,8 @@ class People:
 
     def _asker(self, team: str, user: str, name: str, **more: Any) -> Asker:
         actor = f"slack:{team}/{user}"
-        return Asker(actor, self._person_of(actor), name, **more)
+        return Asker(actor, self._person_of(actor), name or user, **more)
+
+
+def _why(error: Exception) -> str:
+    return told(error)[0] if isinstance(error, SlackApiError) else type(error).__name__

@@ -2,18 +2,75 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bot.engine import Replier
+from bot.engine.messages import asked
+from bot.engine.parts import asker_of
 from bot.engine.ports import Notice
 from bot.render import blockkit
-from bot.render.document import Document, Note, Person, Title
+from bot.render.document import Document, Title
 from bot.store import messages, outbox
-from bot.store.requests import Request
+from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+
+class OpsChannel:
+    """Gets one line of every change made elsewhere, and news of the bot itself.
+
+    Args:
+        clock: Microseconds UTC.
+        channel: Its id; empty for none.
+        team: The bot's workspace; empty while it is not known.
+        wake: Tells the sender that there is something to send.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        channel: Callable[[], str],
+        team: Callable[[], str],
+        wake: Callable[[], None],
+    ) -> None:
+        self._clock, self._channel, self._team, self.wake = clock, channel, team, wake
+
+    def outcome(self, db: Database, request: Request, notice: Notice) -> None:
+        """Queues the line about a change that ran, unless the channel has seen it run."""
+        ran = notice.final and not notice.private and request.state is State.RUNNING
+        if not ran or self._channel() == request.origin.get("channel"):
+            return
+        title = next((e for e in notice.document.elements if isinstance(e, Title)), Title("Done"))
+        note = asked(asker_of(request), request.text, request.id, request.created_at)
+        draft = self._draft(Document.of(title, note), priority=outbox.NORMAL)
+        about = replace(
+            draft,
+            request_id=request.id,
+            cluster=request.cluster,
+            actor=request.actor,
+            person=request.person,
+        )
+        self._queue(db, about)
+
+    def post(self, db: Database, key: str, document: Document) -> None:
+        """Queues a message, once under each key."""
+        if outbox.posted(db, key) or messages.get(db, key) is not None:
+            return
+        self._queue(db, replace(self._draft(document, priority=outbox.BULK), message_key=key))
+
+    def _queue(self, db: Database, draft: outbox.Draft) -> None:
+        if draft.channel:
+            outbox.enqueue(db, draft, self._clock())
+
+    def _draft(self, document: Document, priority: int) -> outbox.Draft:
+        rendered = blockkit.render(document)
+        payload = {"text": rendered.text, "blocks": list(rendered.blocks)}
+        return outbox.Draft(
+            "post", self._team(), self._channel(), payload, final=True, priority=priority
+        )
 
 
 class SlackReplier:
@@ -21,42 +78,43 @@ class SlackReplier:
 
     Args:
         clock: Microseconds UTC.
-        ops_channel: Gets one line of every change made elsewhere; empty for none.
-        wake: Tells the sender that there is something to send.
+        ops: Is told of changes made elsewhere.
     """
 
     pace = 1.0
 
-    def __init__(
-        self, clock: Callable[[], int], ops_channel: Callable[[], str], wake: Callable[[], None]
-    ) -> None:
-        self._clock, self._ops_channel, self._wake = clock, ops_channel, wake
+    def __init__(self, clock: Callable[[], int], ops: OpsChannel) -> None:
+        self._clock, self._ops = clock, ops
 
     def store(self, db: Database, request: Request, notice: Notice) -> None:
         """Queues a post, or an edit of what was posted under the same key."""
         rendered = blockkit.render(notice.document)
-        origin, now = request.origin, self._clock()
-        payload: dict[str, Any] = {"text": rendered.text, "blocks": list(rendered.blocks)}
+        origin = request.origin
+        payload: dict[str, Any] = {
+            "text": rendered.text,
+            "blocks": list(rendered.blocks),
+            "user": origin.get("user", ""),
+            "url": origin.get("response_url", ""),
+        }
         if notice.private:
-            payload |= {"user": origin.get("user", ""), "url": origin.get("response_url", "")}
-            self._queue(db, request, "ephemeral", payload, now, final=True)
+            payload["thread_ts"] = origin.get("private_thread", "")
+            self._queue(db, request, "ephemeral", payload, final=True)
             return
-        if origin.get("thread"):
-            payload["thread_ts"] = origin["thread"]
-        payload["url"] = origin.get("response_url", "")
+        payload["thread_ts"] = origin.get("thread", "")
+        first = not outbox.posted(db, notice.key)
         if not outbox.amend(db, notice.key, payload):
-            known = messages.get(db, notice.key) is not None or outbox.posted(db, notice.key)
+            known = not first or messages.get(db, notice.key) is not None
             kind = "update" if known else "post"
-            self._queue(db, request, kind, payload, now, key=notice.key, final=notice.final)
-        for file in rendered.files:
+            self._queue(db, request, kind, payload, key=notice.key, final=notice.final)
+        for file in rendered.files if notice.final or first else ():
             body = {"name": file.name, "hex": file.content.hex(), "alt": file.alt}
-            self._queue(db, request, "file", body, now, thread=notice.key, final=True)
-        if notice.final:
-            self._tell_ops(db, request, notice.document, now)
+            body |= {key: payload[key] for key in ("user", "thread_ts")}
+            self._queue(db, request, "file", body, thread=notice.key, final=True)
+        self._ops.outcome(db, request, notice)
 
     def deliver(self, request: Request, notice: Notice) -> None:
         """Wakes the sender."""
-        self._wake()
+        self._ops.wake()
 
     def finished(self, request: Request, data: Any, exit_code: int) -> None:
         """Nothing more: the final state of the message says it all."""
@@ -67,17 +125,15 @@ class SlackReplier:
         request: Request,
         kind: str,
         payload: Mapping[str, Any],
-        now: int,
         *,
         key: str = "",
         thread: str = "",
         final: bool = False,
-        channel: str = "",
     ) -> None:
         draft = outbox.Draft(
             kind=kind,
             team=str(request.origin.get("team", "")),
-            channel=channel or str(request.origin.get("channel", "")),
+            channel=str(request.origin.get("channel", "")),
             payload=payload,
             message_key=key,
             thread_key=thread,
@@ -88,17 +144,35 @@ class SlackReplier:
             actor=request.actor,
             person=request.person,
         )
-        outbox.enqueue(db, draft, now)
+        outbox.enqueue(db, draft, self._clock())
 
-    def _tell_ops(self, db: Database, request: Request, document: Document, now: int) -> None:
-        ops = self._ops_channel()
-        if not ops or ops == request.origin.get("channel"):
-            return
-        with contextlib.suppress(KeyError):
-            name = request.origin["asker"]["name"]
-            line = Document.of(
-                Title(document.headline), Note.of("By ", Person(request.actor, name))
-            )
-            rendered = blockkit.render(line)
-            payload = {"text": rendered.text, "blocks": list(rendered.blocks)}
-            self._queue(db, request, "post", payload, now, channel=ops, final=True)
+
+class Overheard:
+    """Another surface's replier whose changes the ops channel hears of as well.
+
+    Args:
+        inner: Tells the asker, for example in a terminal.
+        ops: Gets the line.
+    """
+
+    def __init__(self, inner: Replier, ops: OpsChannel) -> None:
+        self._inner, self._ops = inner, ops
+
+    @property
+    def pace(self) -> float:
+        """As the surface wants it."""
+        return self._inner.pace
+
+    def store(self, db: Database, request: Request, notice: Notice) -> None:
+        """See `bot.engine.Replier`."""
+        self._inner.store(db, request, notice)
+        self._ops.outcome(db, request, notice)
+
+    def deliver(self, request: Request, notice: Notice) -> None:
+        """See `bot.engine.Replier`."""
+        self._inner.deliver(request, notice)
+        self._ops.wake()
+
+    def finished(self, request: Request, data: Any, exit_code: int) -> None:
+        """See `bot.engine.Replier`."""
+        self._inner.finished(request, data, exit_code)

@@ -1,7 +1,7 @@
-"""Delivers the outbox: posts one at a time in each channel, edits within their budget.
+"""Sends the outbox: posts one at a time in each channel, edits within their budget.
 
-A 429 pauses what it was about for as long as Slack says; nothing is dropped but states that a
-newer one has replaced. Retries live here and nowhere else: the client given must not retry 429s.
+Slack's limits are kept before it complains, and a 429 pauses what it was about for as long as it
+says. Nothing is dropped but states that a newer one has replaced, and what Slack will never take.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StoreUnavailable
-from bot.slack.answers import INVITE
+from bot.slack.delivery import Delivery, Kind, Setback
 from bot.store import messages, outbox
 from bot.store.db import Store
 from bot.tasks import Tasks
@@ -30,22 +28,13 @@ EDIT_SPACING = 2.0
 EDITS_A_MINUTE = 40
 IDLE_SECONDS = 30.0
 AT_ONCE = 8
-BACKOFF = (1, 2, 5, 10, 30, 60)
-# Trying again cannot help: the place or the message is gone, or the content is refused.
-LOST_CAUSES = frozenset(
-    {
-        "channel_not_found",
-        "is_archived",
-        "invalid_blocks",
-        "msg_blocks_too_long",
-        "user_not_in_channel",
-        "user_not_found",
-        "restricted_action",
-        "no_text",
-        "cannot_reply_to_message",
-        "thread_not_found",
-    }
-)
+BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+AWAY_BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0)
+BARRED_BACKOFF = (5.0, 30.0, 60.0)
+MOST_TRIES = 20  # of something that Slack refuses with a code unknown to us
+LAST_WORDS = 3.0
+STORE_RETRY = 1.0
+PRIVATE, POSTS, EDITS = ("ephemeral", "respond"), ("post", "file"), ("update",)
 
 
 class Sender:
@@ -53,27 +42,28 @@ class Sender:
 
     Args:
         store: Holds the outbox.
-        client: The Web API, without a handler for 429.
-        session: For `response_url`s.
+        delivery: Calls Slack.
         clock: Microseconds UTC.
+        monotonic: Seconds; for pacing.
     """
 
     def __init__(
         self,
         store: Store,
-        client: AsyncWebClient,
-        session: aiohttp.ClientSession,
+        delivery: Delivery,
         clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._client, self._session = store, client, session
-        self._clock = clock
+        self._store, self._delivery = store, delivery
+        self._clock, self._monotonic = clock, monotonic
         self._wakeup = asyncio.Event()
         self._tasks = Tasks()
-        self._channel_free: dict[tuple[str, str], float] = {}
-        self._message_free: dict[str, float] = {}
-        self._edits: deque[float] = deque()
-        self._paused_until = 0.0
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._channels: dict[tuple[str, str], float] = {}
+        self._messages: dict[str, float] = {}
+        self._kinds: dict[str, float] = {}
+        self._edits: deque[float] = deque()
+        self._outage, self._outages, self._closed_until = "", 0, 0.0
 
     def wake(self) -> None:
         """Says that there is something to send; never blocks."""
@@ -81,184 +71,201 @@ class Sender:
 
     async def run(self) -> None:
         """Sends until cancelled. Rows that a kill left half sent are sent again."""
-        await self._store.write(outbox.recover)
+        await self._kept(outbox.recover)
         try:
             while True:
                 self._wakeup.clear()
                 wait = await self._round()
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wakeup.wait()
-                except TimeoutError:
-                    pass
         finally:
+            # What is on its way may arrive yet; cut off, it would be sent again at the next start.
+            await self._tasks.settle(LAST_WORDS)
             await self._tasks.close()
+
+    async def drain(self, seconds: float = LAST_WORDS) -> None:
+        """Waits for the last messages, unless Slack is away."""
+        with suppress(TimeoutError, StoreUnavailable):
+            async with asyncio.timeout(seconds):
+                while not self._outage:
+                    if not await self._store.read(outbox.waiting) and not len(self._tasks):
+                        return
+                    await asyncio.sleep(0.05)
 
     async def _round(self) -> float:
         """Starts all that may go now; returns the seconds until something else may."""
         try:
             while True:
                 await self._turns.acquire()
-                entry = await self._claim()
+                entry = None
+                try:
+                    entry = await self._claim()
+                finally:
+                    if entry is None:
+                        self._turns.release()
                 if entry is None:
-                    self._turns.release()
                     return await self._next_turn()
                 self._tasks.spawn(self._send(entry), f"send {entry.id}")
         except StoreUnavailable as error:
-            self._turns.release()
             log.error("outbox not read", why=str(error))
-            return 1.0
+        except Exception as error:
+            log.error("outbox round failed", exc_info=error)
+        return STORE_RETRY
 
     async def _claim(self) -> outbox.Entry | None:
-        now = time.monotonic()
-        if now < self._paused_until:
+        now = self._monotonic()
+        if now < self._closed_until:
             return None
         self._forget(now)
-        channels = [place for place, free in self._channel_free.items() if free > now]
-        edited = [key for key, free in self._message_free.items() if free > now]
-        micros = self._clock()
-        final_only = len(self._edits) >= EDITS_A_MINUTE
+        # A cheap look first: claiming is a commit, and most rounds find nothing.
+        if not await self._store.read(outbox.waiting):
+            return None
+        # A person who waits comes first; ephemeral messages have a limit of their own.
+        for kinds in (PRIVATE, POSTS, EDITS):
+            free = tuple(kind for kind in kinds if kind not in self._kinds)
+            entry = await self._take(free, kinds) if free else None
+            if entry is not None:
+                self._count(entry, now)
+                return entry
+        return None
 
-        def take(kinds: tuple[str, ...], skip: list[tuple[str, str]]) -> Any:
-            return lambda db: outbox.claim_next(
+    async def _take(self, kinds: tuple[str, ...], group: tuple[str, ...]) -> outbox.Entry | None:
+        micros = self._clock()
+        skip = tuple(self._channels) if group is POSTS else ()
+        edited, spent = tuple(self._messages), len(self._edits) >= EDITS_A_MINUTE
+        return await self._store.write(
+            lambda db: outbox.claim_next(
                 db,
                 micros,
                 kinds=kinds,
                 skip_channels=skip,
                 skip_messages=edited,
-                only_final=final_only,
+                only_final=spent,
             )
-
-        # A cheap look first: claiming is a commit, and most rounds find nothing.
-        if not await self._store.read(outbox.waiting):
-            return None
-        entry: outbox.Entry | None = await self._store.write(
-            take(("post", "file", "ephemeral", "respond"), channels)
         )
-        if entry is None:
-            entry = await self._store.write(take(("update",), []))
-        if entry is None:
-            return None
+
+    def _count(self, entry: outbox.Entry, now: float) -> None:
         if entry.kind == "update":
             self._edits.append(now)
-            self._message_free[entry.message_key] = now + EDIT_SPACING
-        elif entry.kind != "ephemeral":
-            self._channel_free[entry.team, entry.channel] = now + POST_SPACING
-        return entry
+            self._messages[entry.message_key] = now + EDIT_SPACING
+        elif entry.kind in POSTS:
+            self._channels[entry.team, entry.channel] = now + POST_SPACING
 
     def _forget(self, now: float) -> None:
-        while self._edits and self._edits[0] < now - 60:
+        while self._edits and self._edits[0] <= now - 60:
             self._edits.popleft()
-        for table in (self._channel_free, self._message_free):
+        tables: tuple[dict[Any, float], ...] = (self._channels, self._messages, self._kinds)
+        for table in tables:
             for key in [k for k, free in table.items() if free <= now]:
-                del table[key]  # type: ignore[arg-type]
+                del table[key]
 
     async def _next_turn(self) -> float:
         due = await self._store.read(outbox.due_at)
         if due is None:
             return IDLE_SECONDS
-        now = time.monotonic()
-        times = [*self._channel_free.values(), *self._message_free.values(), self._paused_until]
+        now, micros = self._monotonic(), self._clock()
+        tables: tuple[dict[Any, float], ...] = (self._channels, self._messages, self._kinds)
+        times = [free for table in tables for free in table.values()]
+        times.append(self._closed_until)
         if len(self._edits) >= EDITS_A_MINUTE:
             times.append(self._edits[0] + 60)
-        if due > (micros := self._clock()):
+        if due > micros:
             times.append(now + (due - micros) / 1_000_000)
-        return max(0.01, min((t - now for t in times if t > now), default=1.0))
+        return max(0.01, min((t - now for t in times if t > now), default=STORE_RETRY))
 
     async def _send(self, entry: outbox.Entry) -> None:
         try:
-            ts = await self._deliver(entry)
-        except SlackApiError as error:
-            await self._failed(entry, error)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            await self._later(entry, type(error).__name__)
-        else:
-            now = self._clock()
-            await self._store.write(lambda db: outbox.sent(db, entry.id, now, ts))
+            await self._try(entry)
+        except Exception as error:  # a fault of ours: the row must not block its channel for ever
+            log.error("message given up", entry=entry.id, kind=entry.kind, exc_info=error)
+            await self._fail(entry, f"a fault in the bot: {type(error).__name__}")
         finally:
             self._turns.release()
             self._wakeup.set()
 
-    async def _deliver(self, entry: outbox.Entry) -> str:
-        payload = entry.payload
-        body = {"text": payload.get("text", ""), "blocks": payload.get("blocks")}
-        if entry.kind == "update":
-            handle = await self._store.read(lambda db: messages.get(db, entry.message_key))
-            if handle is None:
-                return ""  # its post was given up, and said why
-            await self._client.chat_update(channel=handle.channel, ts=handle.ts, **body)
-            return handle.ts
-        if entry.kind == "ephemeral":
-            await self._client.chat_postEphemeral(
-                channel=entry.channel, user=payload["user"], **body
-            )
-            return ""
-        thread = payload.get("thread_ts")
-        if entry.thread_key:
-            root = await self._store.read(lambda db: messages.get(db, entry.thread_key))
-            thread = root.ts if root else thread
-        if entry.kind == "file":
-            await self._client.files_upload_v2(
-                channel=entry.channel,
-                thread_ts=thread,
-                filename=payload["name"],
-                content=bytes.fromhex(payload["hex"]),
-                alt_txt=payload.get("alt") or None,
-            )
-            return ""
-        answer = await self._client.chat_postMessage(
-            channel=entry.channel, thread_ts=thread, unfurl_links=False, unfurl_media=False, **body
-        )
-        return str(answer["ts"])
+    async def _try(self, entry: outbox.Entry) -> None:
+        try:
+            try:
+                ts = await self._delivery.deliver(entry)
+            except Setback as setback:
+                if setback.kind is not Kind.OUTSIDE:
+                    raise
+                if not await self._delivery.aside(entry, setback.code):
+                    raise
+                ts = ""
+        except Setback as setback:
+            await self._set_back(entry, setback)
+            return
+        if self._outage:
+            log.info("Slack takes messages again")
+            self._outage, self._outages, self._closed_until = "", 0, 0.0
+        now = self._clock()
+        await self._kept(lambda db: outbox.sent(db, entry.id, now, ts))
 
-    async def _failed(self, entry: outbox.Entry, error: SlackApiError) -> None:
-        code = str(error.response.get("error", ""))
-        status = error.response.status_code
-        if status == 429 or code in ("ratelimited", "rate_limited"):
-            await self._limited(entry, float(error.response.headers.get("Retry-After", "1")))
-        elif code == "not_in_channel" or (code == "channel_not_found" and entry.payload.get("url")):
-            await self._outside(entry, code)
-        elif code in ("message_not_found", "edit_window_closed", "cant_update_message"):
-            await self._repost(entry)
-        elif code in LOST_CAUSES:
-            log.error("message given up", entry=entry.id, channel=entry.channel, why=code)
-            now = self._clock()
-            await self._store.write(lambda db: outbox.fail(db, entry.id, now, code))
-        else:
-            await self._later(entry, code or f"HTTP {status}")
+    async def _set_back(self, entry: outbox.Entry, setback: Setback) -> None:
+        match setback.kind:
+            case Kind.LIMITED:
+                await self._limited(entry, setback.seconds)
+            case Kind.AWAY | Kind.BARRED:
+                await self._away(entry, setback)
+            case Kind.GONE:
+                await self._repost(entry)
+            case Kind.THREAD if entry.payload.get("thread_ts"):
+                await self._again(entry, setback, thread_ts="")
+            case Kind.CONTENT if entry.payload.get("blocks"):
+                await self._again(entry, setback, blocks=None)
+            case Kind.OTHER if entry.attempts < MOST_TRIES:
+                wait = BACKOFF[min(entry.attempts, len(BACKOFF)) - 1]
+                log.warning("message waits", entry=entry.id, why=setback.code, seconds=wait)
+                await self._later(entry, wait, setback.code)
+            case _:
+                log.error(
+                    "message given up",
+                    entry=entry.id,
+                    kind=entry.kind,
+                    channel=entry.channel,
+                    request=entry.request_id,
+                    why=setback.code,
+                )
+                await self._fail(entry, setback.code)
 
     async def _limited(self, entry: outbox.Entry, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        if entry.kind == "update":  # the budget of edits is shared by all channels
-            self._edits.extend([until - 60] * (EDITS_A_MINUTE - len(self._edits)))
+        """Leaves that channel, or that method, alone for as long as Slack says."""
+        until = self._monotonic() + seconds
+        log.info("Slack asks to wait", kind=entry.kind, channel=entry.channel, seconds=seconds)
+        if entry.kind == "post":
+            self._channels[entry.team, entry.channel] = until
         else:
-            self._channel_free[entry.team, entry.channel] = until
-        at = self._clock() + int(seconds * 1_000_000)
-        await self._store.write(lambda db: outbox.retry(db, entry.id, at, "429"))
+            self._kinds[entry.kind] = until
+        await self._later(entry, seconds, "429")
 
-    async def _outside(self, entry: outbox.Entry, code: str) -> None:
-        """Not in that channel: the asker gets it through the response_url, with the way in."""
-        body = {
-            "response_type": "ephemeral",
-            "replace_original": False,
-            "text": f"{entry.payload.get('text', '')}\n{INVITE}",
-            "blocks": [
-                *(entry.payload.get("blocks") or [])[:49],
-                {"type": "context", "elements": [{"type": "mrkdwn", "text": INVITE}]},
-            ],
-        }
-        url, now = str(entry.payload.get("url", "")), self._clock()
-        if url and await self._respond(url, body):
-            await self._store.write(lambda db: outbox.sent(db, entry.id, now))
-        else:
-            await self._store.write(lambda db: outbox.fail(db, entry.id, now, code))
+    async def _away(self, entry: outbox.Entry, setback: Setback) -> None:
+        """Slack is not reached, or wants nothing from us: all wait, and the log says so once."""
+        barred = setback.kind is Kind.BARRED
+        if self._outage != setback.kind.value:
+            self._outage = setback.kind.value
+            hint = (
+                "see the bot's tokens and scopes; `onprem check` tells" if barred else "trying on"
+            )
+            log.error("messages wait", why=self._outage, code=setback.code, hint=hint)
+        waits = BARRED_BACKOFF if barred else AWAY_BACKOFF
+        now = self._monotonic()
+        if now >= self._closed_until:  # what else was on its way fails with it, and counts once
+            wait = waits[min(self._outages, len(waits) - 1)]
+            self._outages, self._closed_until = self._outages + 1, now + wait
+        await self._later(entry, min(self._closed_until - now, waits[-1]), setback.code)
 
-    async def _respond(self, url: str, body: Mapping[str, Any]) -> bool:
-        try:
-            async with self._session.post(url, json=body) as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+    async def _again(self, entry: outbox.Entry, setback: Setback, **changes: Any) -> None:
+        """Sends it with less: outside of a thread that is gone, or without refused blocks."""
+        log.warning("message sent with less", entry=entry.id, why=setback.code, without=[*changes])
+        payload, now = {**entry.payload, **changes}, self._clock()
+
+        def work(db: Any) -> None:
+            outbox.retry(db, entry.id, now, setback.code)
+            outbox.rewrite(db, entry.id, payload)
+
+        await self._kept(work)
 
     async def _repost(self, entry: outbox.Entry) -> None:
         """Somebody deleted the message, or it cannot be edited any more: it is posted anew."""
@@ -266,28 +273,24 @@ class Sender:
 
         def work(db: Any) -> None:
             messages.forget(db, entry.message_key)
-            outbox.sent(db, entry.id, now)
-            draft = outbox.Draft(
-                "post",
-                entry.team,
-                entry.channel,
-                entry.payload,
-                entry.message_key,
-                entry.thread_key,
-                entry.final,
-                entry.priority,
-                entry.request_id,
-                entry.cluster,
-                entry.actor,
-                entry.person,
-            )
-            outbox.enqueue(db, draft, now)
+            outbox.repost(db, entry, now)
 
-        await self._store.write(work)
+        await self._kept(work)
 
-    async def _later(self, entry: outbox.Entry, why: str) -> None:
-        wait = BACKOFF[min(entry.attempts - 1, len(BACKOFF) - 1)]
-        log.warning("message waits", entry=entry.id, why=why, seconds=wait)
-        at = self._clock() + wait * 1_000_000
-        self._paused_until = time.monotonic() + min(wait, 2)
-        await self._store.write(lambda db: outbox.retry(db, entry.id, at, why))
+    async def _later(self, entry: outbox.Entry, seconds: float, why: str) -> None:
+        at = self._clock() + int(seconds * 1_000_000)
+        await self._kept(lambda db: outbox.retry(db, entry.id, at, why))
+
+    async def _fail(self, entry: outbox.Entry, why: str) -> None:
+        now = self._clock()
+        await self._kept(lambda db: outbox.fail(db, entry.id, now, why))
+
+    async def _kept(self, work: Callable[[Any], Any]) -> None:
+        """Writes down what became of a message; a full or locked database is waited for."""
+        while True:
+            try:
+                await self._store.write(work)
+                return
+            except StoreUnavailable as error:
+                log.error("outbox not written", why=str(error))
+                await asyncio.sleep(STORE_RETRY)

@@ -2,6 +2,9 @@
 
 No inbound port is needed. Each payload reaches one of the sockets; the acknowledgement goes back
 on the same one, and only when its frame has been sent does the request go on.
+
+slack_sdk's own client is not used here: it closes the old socket before it has a new one, sends
+acknowledgements on whichever socket is there by then, and tries a used-up address for ever.
 """
 
 from __future__ import annotations
@@ -9,27 +12,29 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.edge import Edge
+from bot.slack.refusals import told
 from bot.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
 SOCKETS = 2
+HEARTBEAT = 20.0  # seconds between pings; a socket that does not answer is given up
 FIRST_RETRY = 1.0
 SLOWEST_RETRY = 60.0
+SHORT_LIFE = 5.0  # seconds; a socket that lived no longer is not replaced at once a second time
+LAST_ACKS = 3.0
 
 
 class Sockets:
@@ -38,90 +43,143 @@ class Sockets:
     Args:
         app: Bolt's app; its middlewares verify and dispatch.
         edge: Goes on after the acknowledgement.
-        client: The Web API; hands out the sockets' addresses.
+        client: The Web API, without a handler for 429; hands out the sockets' addresses.
+        session: Carries the sockets.
         app_token: `xapp-…`.
+
+    Attributes:
+        ready: Is set once a socket has been up.
+        tried: Is set once that is known to be the case, or to take longer.
     """
 
-    def __init__(self, app: AsyncApp, edge: Edge, client: AsyncWebClient, app_token: str) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        edge: Edge,
+        client: AsyncWebClient,
+        session: aiohttp.ClientSession,
+        app_token: str,
+    ) -> None:
         self._app, self._edge = app, edge
-        self._web, self._token = client, app_token
-        self._clients: list[SocketModeClient] = []
-        self._tasks = Tasks()
-        self.ready = asyncio.Event()
+        self._web, self._session, self._token = client, session, app_token
+        self._held: set[aiohttp.ClientWebSocketResponse] = set()
+        self._up: set[aiohttp.ClientWebSocketResponse] = set()
+        self._turn = asyncio.Lock()
+        self._keepers, self._takes = Tasks(), Tasks()
+        self.ready, self.tried = asyncio.Event(), asyncio.Event()
 
     def start(self) -> None:
-        """Begins to connect; `ready` is set when the first socket is up.
+        """Begins to connect.
 
-        The second may come a minute later: Slack limits how often addresses are handed out.
+        The second socket may come a minute later: Slack limits how often addresses are handed out.
         """
-        self._tasks.spawn(self._open_all(), "open sockets")
+        for number in range(SOCKETS):
+            self._keepers.spawn(self._keep(number), f"keep socket {number}")
 
     @property
     def connected(self) -> int:
         """Sockets that are open now."""
-        return sum(
-            1
-            for c in self._clients
-            if c.current_session is not None and not c.current_session.closed
-        )
+        return len(self._up)
 
     async def close(self) -> None:
-        """Takes no more payloads and closes."""
-        await self._tasks.close()
-        for client in self._clients:
-            client.socket_mode_request_listeners.clear()
-            await client.close()  # type: ignore[no-untyped-call]
-            await client.aiohttp_client_session.close()
+        """Takes no more payloads, lets the last acknowledgements go, and closes."""
+        held = tuple(self._held)
+        await self._keepers.close()
+        await self._takes.settle(LAST_ACKS)
+        await self._takes.close()
+        await asyncio.gather(*(ws.close() for ws in held), return_exceptions=True)
 
-    async def _open_all(self) -> None:
-        for number in range(SOCKETS):
-            client = SocketModeClient(self._token, web_client=self._web)
-            client.socket_mode_request_listeners.append(self._take)  # type: ignore[arg-type]
-            self._clients.append(client)
-            await self._open(client, number)
-            self.ready.set()
+    async def _keep(self, number: int) -> None:
+        """Replaces one socket whenever it leaves; the old one is read until it is closed."""
+        quick = 0
+        while True:
+            ws, leaving = await self._connect(number), asyncio.Event()
+            begun = time.monotonic()
+            self._keepers.spawn(self._read(number, ws, leaving), f"read socket {number}")
+            await leaving.wait()
+            quick = quick + 1 if time.monotonic() - begun < SHORT_LIFE else 0
+            if quick > 1:
+                await asyncio.sleep(min(FIRST_RETRY * 2**quick, SLOWEST_RETRY))
 
-    async def _open(self, client: SocketModeClient, number: int) -> None:
+    async def _connect(self, number: int) -> aiohttp.ClientWebSocketResponse:
         wait = FIRST_RETRY
         while True:
+            pause, wait = wait, min(wait * 2, SLOWEST_RETRY)
             try:
-                answer = await self._web.apps_connections_open(app_token=self._token)
+                async with self._turn:  # an address works once, and soon
+                    answer = await self._web.apps_connections_open(app_token=self._token)
+                    return await self._session.ws_connect(
+                        str(answer["url"]), heartbeat=HEARTBEAT, proxy=self._web.proxy
+                    )
             except SlackApiError as error:
-                code = error.response.get("error")
-                log.warning("no socket address", socket=number, why=code)
-                limited = float(error.response.headers.get("Retry-After", 0) or 0)
-                await asyncio.sleep(limited or wait)
-            except (OSError, TimeoutError) as error:
-                log.warning("Slack not reached", socket=number, why=type(error).__name__)
-                await asyncio.sleep(wait)
-            else:
-                client.wss_uri = answer["url"]
-                await client.connect()  # type: ignore[no-untyped-call]
-                log.info("socket open", socket=number)
-                return
-            wait = min(wait * 2, SLOWEST_RETRY)
+                why, status, seconds = told(error)
+                pause = seconds if status == 429 else pause
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                why = type(error).__name__  # the message could hold the address, which is a key
+            log.warning("socket not opened", socket=number, why=why, again_in=pause)
+            self.tried.set()
+            await asyncio.sleep(pause)
 
-    async def _take(self, client: SocketModeClient, req: SocketModeRequest) -> None:
-        arrived = time.monotonic()
-        bolt = AsyncBoltRequest(mode="socket_mode", body=req.payload, headers=_headers(req))
-        response = await self._app.async_dispatch(bolt)
+    async def _read(
+        self, number: int, ws: aiohttp.ClientWebSocketResponse, leaving: asyncio.Event
+    ) -> None:
+        self._held.add(ws)
         try:
-            await client.send_socket_mode_response(_answer(req, response))
-        except (OSError, AttributeError) as error:  # the socket went away meanwhile
+            async for message in ws:
+                if message.type is aiohttp.WSMsgType.TEXT and message.data.startswith("{"):
+                    self._frame(number, ws, leaving, json.loads(message.data))
+        finally:
+            leaving.set()
+            self._held.discard(ws)
+            self._up.discard(ws)
+            log.info("socket closed", socket=number, open=self.connected)
+
+    def _frame(
+        self,
+        number: int,
+        ws: aiohttp.ClientWebSocketResponse,
+        leaving: asyncio.Event,
+        frame: Mapping[str, Any],
+    ) -> None:
+        kind = frame.get("type")
+        if kind == "hello":
+            self._up.add(ws)
+            log.info("socket open", socket=number, open=self.connected)
+            self.ready.set()
+            self.tried.set()
+        elif kind == "disconnect":
+            log.info("socket leaves", socket=number, why=frame.get("reason"))
+            leaving.set()
+        elif "envelope_id" in frame:
+            self._takes.spawn(self._take(ws, frame, time.monotonic()), "payload")
+
+    async def _take(
+        self, ws: aiohttp.ClientWebSocketResponse, frame: Mapping[str, Any], arrived: float
+    ) -> None:
+        bolt = AsyncBoltRequest(mode="socket_mode", body=frame["payload"], headers=_headers(frame))
+        response = await self._app.async_dispatch(bolt)
+        if response.status != 200:  # Bolt has logged why; unacknowledged, Slack says that it failed
+            log.error("payload refused", kind=frame.get("type"), status=response.status)
+            return
+        try:
+            await ws.send_str(_answer(frame, response))
+        except (ConnectionError, RuntimeError) as error:  # the socket went away meanwhile
             log.warning("acknowledgement not sent", why=type(error).__name__)
             self._edge.unwritten(bolt)
         else:
             self._edge.written(bolt, time.monotonic() - arrived)
 
 
-def _answer(req: SocketModeRequest, response: BoltResponse) -> SocketModeResponse:
-    payload: dict[str, Any] | None = json.loads(response.body) if response.body else None
-    return SocketModeResponse(envelope_id=req.envelope_id, payload=payload)
+def _answer(frame: Mapping[str, Any], response: BoltResponse) -> str:
+    answer = {"envelope_id": frame["envelope_id"]}
+    if response.body:
+        answer["payload"] = json.loads(response.body)
+    return json.dumps(answer)
 
 
-def _headers(req: SocketModeRequest) -> dict[str, str | Sequence[str]]:
+def _headers(frame: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     headers: dict[str, str | Sequence[str]] = {}
-    if req.retry_attempt:
-        headers["x-slack-retry-num"] = [str(req.retry_attempt)]
-        headers["x-slack-retry-reason"] = [req.retry_reason or ""]
+    if frame.get("retry_attempt"):
+        headers["x-slack-retry-num"] = [str(frame["retry_attempt"])]
+        headers["x-slack-retry-reason"] = [str(frame.get("retry_reason") or "")]
     return headers

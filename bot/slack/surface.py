@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
 from pydantic import SecretStr
 from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Config, SlackConfig
 from bot.engine import Engine
 from bot.slack.answers import Answers
+from bot.slack.delivery import Delivery
 from bot.slack.edge import Edge
 from bot.slack.people import People
-from bot.slack.replier import SlackReplier
+from bot.slack.replier import OpsChannel, SlackReplier
 from bot.slack.sender import Sender
 from bot.slack.sockets import Sockets
 from bot.slack.web import Receiver
+from bot.store import outbox
 from bot.store.db import Store
 from bot.tasks import Tasks
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +48,8 @@ class SlackSurface:
         clock: Microseconds UTC.
 
     Attributes:
-        replier: The engine's way to Slack; there after `open`.
+        ops: The channel that hears of every change.
+        replier: The engine's way to Slack.
     """
 
     def __init__(
@@ -59,31 +66,37 @@ class SlackSurface:
         self._incoming: Sockets | Receiver | None = None
         self._session: aiohttp.ClientSession | None = None
         self._sender: Sender | None = None
-        self.replier = SlackReplier(clock, lambda: settings.ops_channel or "", self._wake)
+        self._people: People | None = None
+        self.ops = OpsChannel(clock, self._ops_channel, self._team, self._wake)
+        self.replier = SlackReplier(clock, self.ops)
 
     async def open(self) -> None:
         """Prepares everything; takes no payload yet."""
         settings, clock = self._settings, self._clock
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
-        quiet, patient = self._client(settings), self._client(settings)
+        # Behind a company's proxy everything goes through it, as slack_sdk's own calls do.
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), trust_env=True
+        )
+        quiet, patient = self._client(), self._client()
         patient.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
-        self._sender = Sender(self._store, quiet, self._session, clock)
-        people = People(patient, lambda actor: self._config().person_of(actor), clock)
-        answers = Answers(patient, self._session)
+        self._sender = Sender(self._store, Delivery(self._store, quiet, self._session), clock)
+        self._people = People(patient, lambda actor: self._config().person_of(actor), clock)
+        answers = Answers(patient, self._session, self._queue)
         edge = Edge(
-            self._engine, people, answers, lambda: self._config().command, clock, self._tasks
+            self._engine, self._people, answers, lambda: self._config().command, clock, self._tasks
         )
         app = AsyncApp(
             client=patient,
             signing_secret=_secret(settings.signing_secret) or "unused-in-socket-mode",
             request_verification_enabled=settings.mode == "http",
+            before_authorize=edge,  # Bolt's authorization would ask Slack first
         )
-        app.middleware(edge.middleware)
         if settings.mode == "http":
             self._incoming = Receiver(app, edge, settings.listen, settings.path)
         else:
-            self._incoming = Sockets(app, edge, patient, _secret(settings.app_token))
-        self._tasks.spawn(self._learn_team(patient, people), "learn team")
+            token = _secret(settings.app_token)
+            self._incoming = Sockets(app, edge, quiet, self._session, token)
+        self._tasks.spawn(self._people.learn(), "learn team")
 
     async def listen(self) -> None:
         """Takes payloads and sends messages from now on.
@@ -97,35 +110,60 @@ class SlackSurface:
             await self._incoming.start()
         elif self._incoming is not None:
             self._incoming.start()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_SOCKET_SECONDS):
-                    await self._incoming.ready.wait()
-            except TimeoutError:
-                log.warning("Slack not reached yet; trying on")
+                    await self._incoming.tried.wait()
+            if not self._incoming.ready.is_set():
+                log.warning("Slack is not reached yet; trying on")
+
+    @property
+    def port(self) -> int:
+        """Where HTTP requests are taken, in mode http."""
+        if not isinstance(self._incoming, Receiver):
+            raise RuntimeError("Socket Mode has no port")
+        return self._incoming.port
 
     async def close(self) -> None:
-        """Takes nothing more; what is unsent stays in the outbox."""
+        """Takes nothing more and sends the last messages; what is unsent stays in the outbox."""
         if self._incoming is not None:
             await self._incoming.close()
+        if self._sender is not None:
+            await self._sender.drain()
         await self._tasks.close()
+        if self._people is not None:
+            await self._people.close()
         if self._session is not None:
             await self._session.close()
+
+    async def _queue(self, drafts: list[outbox.Draft]) -> None:
+        now = self._clock()
+
+        def work(db: Database) -> None:
+            for draft in drafts:
+                outbox.enqueue(db, draft, now)
+
+        await self._store.write(work)
+        self._wake()
 
     def _wake(self) -> None:
         if self._sender is not None:
             self._sender.wake()
 
-    def _client(self, settings: SlackConfig) -> AsyncWebClient:
-        # The session's own timeout counts, and without a session each call would open its own.
-        return AsyncWebClient(
-            token=_secret(settings.bot_token), base_url=settings.api_url, session=self._session
-        )
+    def _team(self) -> str:
+        return self._people.team if self._people is not None else ""
 
-    async def _learn_team(self, client: AsyncWebClient, people: People) -> None:
-        try:
-            people.team = str((await client.auth_test())["team_id"])
-        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("Slack did not say who we are", why=type(error).__name__)
+    def _ops_channel(self) -> str:
+        return self._settings.ops_channel or ""
+
+    def _client(self) -> AsyncWebClient:
+        # The session's own timeout counts, and without a session each call would open its own.
+        # slack_sdk's default handler posts again after a broken connection: not here.
+        return AsyncWebClient(
+            token=_secret(self._settings.bot_token),
+            base_url=self._settings.api_url,
+            session=self._session,
+            retry_handlers=[],
+        )
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import structlog
@@ -59,9 +60,12 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
-        if not stamp.isascii() or not stamp.isdigit() or abs(time.time() - int(stamp)) > CLOCK_SKEW:
+        if not re.fullmatch(r"[0-9]{1,12}", stamp) or abs(time.time() - int(stamp)) > CLOCK_SKEW:
             return web.Response(status=401, text="stale or missing timestamp")
-        bolt = await to_bolt_request(request)
+        try:
+            bolt = await to_bolt_request(request)
+        except (UnicodeDecodeError, LookupError):
+            return web.Response(status=400, text="the body is not text")
         response = await to_aiohttp_response(await self._app.async_dispatch(bolt))
         try:
             await response.prepare(request)

@@ -286,3 +286,25 @@ def amend(db: Database, message_key: str, payload: Mapping[str, Any]) -> bool:
     sql = """UPDATE outbox SET payload = ?
         WHERE message_key = ? AND kind = 'post' AND state = 'queued'"""
     return changed(db, sql, [dump(payload), message_key]) > 0
+
+
+def rewrite(db: Database, entry_id: int, payload: Mapping[str, Any]) -> None:
+    """Gives a queued message another content."""
+    sql = "UPDATE outbox SET payload = ? WHERE id = ? AND state = 'queued'"
+    changed(db, sql, [dump(payload), entry_id])
+
+
+def repost(db: Database, entry: Entry, now: int) -> None:
+    """Turns an edit whose message is gone into a post with the newest content that is queued."""
+    sql = """SELECT payload, final FROM outbox WHERE message_key = ? AND kind = 'update'
+        AND state = 'queued' ORDER BY id DESC LIMIT 1"""
+    newest = first(db, sql, [entry.message_key])
+    payload = load(newest["payload"]) if newest else entry.payload
+    final = bool(newest["final"]) if newest else entry.final
+    turn = _supersede(db, entry.message_key, now) if newest else entry.turn_at
+    changed(
+        db,
+        """UPDATE outbox SET kind = 'post', state = 'queued', payload = ?, final = ?,
+        turn_at = ?, not_before = 0, finished_at = NULL WHERE id = ?""",
+        [dump(payload), int(final), turn, entry.id],
+    )
