@@ -55,6 +55,8 @@ class World:
         self.gate = asyncio.Event()
         self.gate.set()
         self.fail = False
+        self.ok = True
+        self.plan_error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
         return Target(scope.cluster, "shop", p.name)
 
     async def plan(ctx: Ctx, p: Size) -> Plan:
+        if world.plan_error is not None:
+            raise world.plan_error
         weights = {True: Weight.TYPE, False: Weight.CONFIRM if p.size < world.size else Weight.RUN}
         return Plan(
             f"Size {p.name} from {world.size} to {p.size}",
@@ -122,7 +126,29 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
             return world.size if world.size == p.size else None
 
         await op.step("first", first, done=first_done, interruptible=True)
-        return Sized(await op.step("second", second, done=second_done))
+        return Sized(await op.step("second", second, done=second_done), world.ok)
+
+    @command(
+        "slow",
+        effect=Effect.CHANGE,
+        role=Role.OPERATOR,
+        params=Size,
+        target=target,
+        plan=plan,
+        view=lambda result, now: Document.of(Title("done")),
+        timeout=0.05,
+    )
+    async def slow(ctx: Ctx, p: Size, op: Op) -> Sized:
+        """Take longer than allowed."""
+
+        async def wait() -> None:
+            await world.gate.wait()
+
+        async def never() -> None:
+            return None
+
+        await op.step("wait", wait, done=never)
+        return Sized(p.size)
 
     @command(
         "look",
@@ -137,7 +163,7 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
         """Look at a thing."""
         return Sized(world.size)
 
-    return size, look
+    return size, slow, look
 
 
 @dataclass
@@ -166,6 +192,8 @@ class Rig:
     world: World
     surface: Surface
     tasks: Tasks
+    settings: dict[str, Any]
+    skew: int = 0
     counter: int = 0
 
     async def ask(self, words: str, who: Asker = ADMIN, key: str = "", **origin: Any) -> Any:
@@ -200,15 +228,21 @@ class Nobody:
 
 @asynccontextmanager
 async def rig(path: Path, world: World, observer: Any = None) -> AsyncIterator[Rig]:
-    config = Config.model_validate(
-        {
-            "state": {"directory": str(path)},
-            "clusters": {"lab": {}},
-            "admins": [ADMIN.actor],
-        }
-    )
+    settings: dict[str, Any] = {
+        "state": {"directory": str(path)},
+        "clusters": {"lab": {}},
+        "admins": [ADMIN.actor],
+    }
+
+    def config() -> Config:
+        return Config.model_validate(settings)
+
+    def clock() -> int:
+        return now() + (made.skew if made else 0)
+
+    made: Rig | None = None
     store = await Store.open(
-        path / "onprem.db", clock=now, audit_key=AuditKey.load_or_create(path / "keys" / "audit")
+        path / "onprem.db", clock=clock, audit_key=AuditKey.load_or_create(path / "keys" / "audit")
     )
     tasks, surface, commands = Tasks(), Surface(), commands_for(world)
 
@@ -218,12 +252,12 @@ async def rig(path: Path, world: World, observer: Any = None) -> AsyncIterator[R
     def clusters(name: str) -> Cluster:
         raise AssertionError("the test commands reach no cluster")
 
-    desk = Desk(store, Powers(commands, lambda: config, never, never))
+    desk = Desk(store, Powers(commands, config, never, never))
     parts = Parts(
         store=store,
         audit=store.audit,
         commands=commands,
-        config=lambda: config,
+        config=config,
         clusters=clusters,
         desk=desk,
         decide=desk.decide,
@@ -231,13 +265,14 @@ async def rig(path: Path, world: World, observer: Any = None) -> AsyncIterator[R
         redact=Redactor().text,
         repliers={"test": surface},
         observer=observer or Nobody(),
-        clock=now,
+        clock=clock,
         tasks=tasks,
     )
     engine = Engine(parts, path / "workflows.db")
     try:
         await engine.start()
-        yield Rig(engine, store, world, surface, tasks)
+        made = Rig(engine, store, world, surface, tasks, settings)
+        yield made
         await tasks.settle(5)
     finally:
         await tasks.close()
