@@ -1,7 +1,7 @@
 """The practice world: clusters and a Slack on free loopback ports, and a bot's configuration.
 
 Everything a bot needs to be run is written into one directory: kubeconfigs, tokens and an
-`onprem.yaml`. Nothing here knows the bot; the configuration is for any `onprem run`.
+`onprem.yaml`. Nothing here runs the bot; the configuration is for any `onprem run`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from sandbox.cluster import PracticeCluster, write_private
+from sandbox.completing import completer
 from sandbox.control import Control
 from sandbox.kube.controllers import Pace
 from sandbox.slack import Limits, SlackServer, practice_workspace
@@ -135,10 +136,12 @@ class World:
         }
 
     def _write(self) -> None:
-        """Writes the tokens and the configuration."""
+        """Writes the tokens and the configuration; from then on the page completes its names."""
         for name in ("bot_token", "app_token", "signing_secret"):
             write_private(self.directory / name.replace("_", "-"), getattr(self.slack, name))
-        text = yaml.safe_dump(self._settings(), sort_keys=False, allow_unicode=True)
+        settings = self._settings()
+        self.slack.complete = completer(COMMAND, settings)
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
         write_private(self.config, f"# A practice world; it ends with it.\n{text}")
 
     def _settings(self) -> dict[str, Any]:
