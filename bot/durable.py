@@ -15,6 +15,7 @@ import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,10 +108,23 @@ class Durable:
         with SetWorkflowID(request_id):
             await DBOS.start_workflow_async(self._workflow, request_id)
 
-    async def forget(self, request_ids: list[str]) -> None:
-        """Deletes the records of ended operations."""
-        if request_ids:
-            await DBOS.delete_workflows_async(request_ids)
+    async def prune(self, before: int) -> int:
+        """Deletes the records of operations that ended before a moment (microseconds UTC).
+
+        Returns:
+            How many; at most a thousand at a time.
+        """
+        moment = datetime.fromtimestamp(before / 1_000_000, UTC).isoformat()
+        ended = await DBOS.list_workflows_async(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=moment,
+            limit=1000,
+            load_input=False,
+            load_output=False,
+        )
+        if ended:
+            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
+        return len(ended)
 
     def close(self) -> None:
         """Stops DBOS' threads. Operations still running are continued by the next launch.
