@@ -138,7 +138,7 @@ class Admissions:
         if not isinstance(token, approvals.Token):
             raise Refused("Nothing was done", why=_WHY[token], hint="Ask again with the command")
         request = await parts.store.read(lambda db: requests.get(db, token.request_id))
-        decision = {"act": token.action, "typed": press.typed}
+        decision = {"act": token.action, "typed": press.typed, "token": token.id}
         return Admission(asker, press.origin, request=request, press=decision)
 
     def mark_lost(
@@ -196,7 +196,8 @@ class Admissions:
         if token.action == "type" and press.typed != wanted:
             if press.typed:
                 raise Refused("Nothing was done", why=f"that is not {wanted}")
-            return Admission(press.asker, press.origin, ask_typed=wanted)
+            denied = await self._denied_press(press, press.asker) if press.known else None
+            return denied or Admission(press.asker, press.origin, ask_typed=wanted)
         if not press.known:
             return Admission(
                 press.asker, press.origin, known=False, press={"act": "later", "press": press}
@@ -205,6 +206,10 @@ class Admissions:
 
     async def settle(self, press: Press, asker: Asker) -> Admission:
         """Authorizes a press and uses its token up; a denial leaves the token for others."""
+        return await self._denied_press(press, asker) or await self.use(press, asker)
+
+    async def _denied_press(self, press: Press, asker: Asker) -> Admission | None:
+        """The denial, when this person may not decide here."""
         parts = self._parts
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         request = parts.store.read_now(
@@ -214,14 +219,13 @@ class Admissions:
             raise Refused("Nothing was done", why=_WHY[approvals.Unusable.UNKNOWN])
         own = request.person == asker.person and token.action in ("dismiss", "cancel")
         decoded = parts.rebuild(request)
-        if not own and decoded is not None:
-            decision = may(parts, asker, *decoded, press.origin)
-            if not decision.allowed:
-                answer = await self.denied(asker, request, decision)
-                return Admission(
-                    asker, press.origin, reply=answer.document, exit_code=answer.exit_code
-                )
-        return await self.use(press, asker)
+        if own or decoded is None:
+            return None
+        decision = may(parts, asker, *decoded, press.origin)
+        if decision.allowed:
+            return None
+        answer = await self.denied(asker, request, decision)
+        return Admission(asker, press.origin, reply=answer.document, exit_code=answer.exit_code)
 
     async def _intend(self, incoming: Incoming, parsed: Parsed) -> Admission:
         """Commits the intent; a redelivery finds it there."""

@@ -16,7 +16,7 @@ from bot.engine.parts import Parts, asker_of
 from bot.engine.ports import Admission, Answer, Incoming, Notice, Press
 from bot.engine.running import Running, answer
 from bot.errors import OnpremError, Refused
-from bot.store import requests
+from bot.store import approvals, requests
 from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Engine:
         )
         for request in left:
             if request.state is State.RUNNING:
+                self._running.expect(request.id)
                 await self._durable.start(request.id)
             elif request.state is State.RECEIVED:
                 await self._tell_lost(request)
@@ -100,8 +101,13 @@ class Engine:
             return Answer(messages.failure(problem), None, problem.exit_code)
 
     async def lost(self, admission: Admission) -> None:
-        """Ends a request whose acknowledgement failed: it never runs, and the asker is told."""
-        if admission.request is not None:
+        """Ends a request whose acknowledgement failed: it never runs, and the asker is told.
+
+        A press whose acknowledgement failed has not happened: its button works again.
+        """
+        if token := admission.press.get("token"):
+            await self._parts.store.write(lambda db: approvals.release(db, token))
+        elif admission.request is not None:
             await self._tell_lost(admission.request)
 
     async def cancel(self, request_id: str, by: Asker) -> str:

@@ -82,7 +82,7 @@ class SlackSurface:
         self._sender = Sender(self._store, Delivery(self._store, quiet, self._session), clock)
         self._people = People(patient, lambda actor: self._config().person_of(actor), clock)
         answers = Answers(patient, self._session, self._queue)
-        edge = Edge(
+        self.edge = edge = Edge(
             self._engine, self._people, answers, lambda: self._config().command, clock, self._tasks
         )
         app = AsyncApp(

@@ -104,6 +104,15 @@ def use(db: Database, token_id: str, actor: str, now: int) -> Token | Unusable:
     return get(db, token_id) or Unusable.UNKNOWN
 
 
+def release(db: Database, token_id: str) -> bool:
+    """Takes a use back, with the others of its choice; False when there was none."""
+    sql = """UPDATE approvals SET used_by = '', used_at = NULL WHERE EXISTS (
+        SELECT 1 FROM approvals t WHERE t.id = ? AND t.used_at = approvals.used_at
+        AND (t.id = approvals.id OR (t.choice <> '' AND t.request_id = approvals.request_id
+            AND t.choice = approvals.choice)))"""
+    return changed(db, sql, [token_id]) > 0
+
+
 def expire(db: Database, request_id: str, now: int) -> int:
     """Ends every unused token of a request, for when it was decided elsewhere."""
     return changed(
