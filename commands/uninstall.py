@@ -24,7 +24,14 @@ from bot import (
 )
 from bot.names import check_name
 from bot.releases.live import newest_revision, release_workloads
-from bot.releases.removal import forget, kept_things, remove_data, uninstall_release, wait_gone
+from bot.releases.removal import (
+    forget,
+    kept_things,
+    remove_data,
+    set_aside,
+    uninstall_release,
+    wait_gone,
+)
 from bot.releases.targets import app_ref, app_target
 from bot.releases.words import count, listed
 
@@ -129,6 +136,8 @@ async def uninstall(ctx: Ctx, p: Uninstall, op: Op) -> Uninstalled:
     if facts["data"]:
         await remove_data(ctx, ref, op, things)
         await forget(ctx, ref, op)
+    else:
+        await set_aside(ctx, ref, op)
     data = bool(facts["data"])
     return Uninstalled(
         p.app,

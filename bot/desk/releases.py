@@ -72,6 +72,13 @@ class ReleaseDesk(DeskBase):
         cluster, app = target.cluster, target.app
         await self._store.write(lambda db: overrides.carry(db, cluster, app, source, revision))
 
+    async def set_aside_overrides(self, target: Target) -> None:
+        """Keeps an app's overrides for its next release, whose revisions begin anew."""
+        from bot.store import overrides
+
+        cluster, app = target.cluster, target.app
+        await self._store.write(lambda db: overrides.set_aside(db, cluster, app))
+
     async def forget_overrides(self, target: Target) -> None:
         """Drops all overrides of an app."""
         from bot.store import overrides

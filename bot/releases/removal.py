@@ -161,9 +161,23 @@ async def forget(ctx: Ctx, ref: AppRef, op: Op) -> None:
         return True
 
     async def dropped() -> bool | None:
-        return None if (await ctx.desk.overrides(ref.target)).items else True
+        kept = await ctx.desk.overrides(ref.target)
+        return None if kept.items or kept.revision else True
 
     await op.step("forget its overrides", drop, done=dropped)
+
+
+async def set_aside(ctx: Ctx, ref: AppRef, op: Op) -> None:
+    """Keeps the app's overrides for its next release, as a step."""
+
+    async def keep() -> bool:
+        await ctx.desk.set_aside_overrides(ref.target)
+        return True
+
+    async def kept() -> bool | None:
+        return None if (await ctx.desk.overrides(ref.target)).revision else True
+
+    await op.step("keep its overrides for the next deploy", keep, done=kept)
 
 
 def _name(item: Object) -> str:

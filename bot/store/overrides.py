@@ -98,10 +98,13 @@ def at_revision(db: Database, cluster: str, app: str, revision: int | None) -> O
 
 
 def save(db: Database, cluster: str, app: str, revision: int, items: Iterable[Override]) -> None:
-    """Records exactly these overrides for a revision, in place of what was recorded for it."""
+    """Records exactly these overrides for a revision, in place of what was recorded for it.
+
+    A release's revisions only grow, so higher ones are of a release that is gone by now.
+    """
     changed(
         db,
-        "DELETE FROM override_heads WHERE cluster = ? AND app = ? AND revision = ?",
+        "DELETE FROM override_heads WHERE cluster = ? AND app = ? AND revision >= ?",
         [cluster, app, revision],
     )
     changed(
@@ -143,7 +146,15 @@ def carry(db: Database, cluster: str, app: str, source: int, target: int) -> Ove
     return OverrideSet(target, old.items)
 
 
+def set_aside(db: Database, cluster: str, app: str) -> None:
+    """Keeps what is in force under revision 0, when a release ends and its numbers begin anew."""
+    kept = current(db, cluster, app).items
+    forget(db, cluster, app)
+    if kept:
+        save(db, cluster, app, 0, kept)
+
+
 def forget(db: Database, cluster: str, app: str) -> int:
-    """Drops everything of an app, when it was uninstalled; returns how many revisions."""
+    """Drops everything of an app; returns how many revisions."""
     sql = "DELETE FROM override_heads WHERE cluster = ? AND app = ?"
     return changed(db, sql, [cluster, app])

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -83,6 +82,16 @@ class Bot:
         ran, message = self._until("ended")
         return Ran(ran.request or (message or {}).get("id", ""), ran.edges, message)
 
+    def reach(self, step: str, edge: str) -> str:
+        """Waits for a boundary of a step whose name begins so; returns the request's id."""
+        while True:
+            assert self.line.poll(PATIENCE), f"the bot did not come to {edge} {step!r}"
+            message = self.line.recv()
+            assert "ended" not in message, message
+            request, name, passed = message.get("edge", ("", "", ""))
+            if name.startswith(step) and passed == edge:
+                return str(request)
+
     def look(self, **what: Any) -> dict[str, Any]:
         """What is on record; see `child`."""
         self.line.send({"look": what})
@@ -123,4 +132,3 @@ class Bot:
 
 
 Start = Callable[[Path], Bot]
-__all__ = ["Bot", "Connection", "Edge", "Ran", "Start"]

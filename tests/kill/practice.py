@@ -79,6 +79,10 @@ class Practice:
         """Puts a failure in force for chosen requests; see `sandbox.kube.faults.Fault`."""
         self._call("POST", "/sandbox/faults", fault)
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The failures still in force."""
+        return list(self._call("GET", "/sandbox/faults")["faults"])
+
     def trouble(self, word: str) -> None:
         """Puts a failure in force by its word."""
         body = json.dumps({"fault": word}).encode()

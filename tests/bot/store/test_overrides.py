@@ -70,3 +70,19 @@ def test_uninstalling_forgets_since_revisions_begin_again(db):
 def test_an_unknown_kind_is_refused(db):
     with pytest.raises(Exception, match="CHECK"):
         overrides.save(db, "lab", "parse", 1, [make("mood", 1)])
+
+
+def test_a_new_release_begins_with_what_the_last_one_had_in_force(db):
+    overrides.save(db, "lab", "parse", 1, [IMAGE])
+    overrides.save(db, "lab", "parse", 5, [REPLICAS])
+    overrides.set_aside(db, "lab", "parse")
+    assert overrides.current(db, "lab", "parse") == overrides.OverrideSet(0, (REPLICAS,))
+    assert overrides.at_revision(db, "lab", "parse", 1).revision == 0
+    overrides.save(db, "lab", "parse", 1, [VALUE])
+    assert overrides.current(db, "lab", "parse") == overrides.OverrideSet(1, (VALUE,))
+
+
+def test_revisions_above_a_new_one_are_of_a_release_that_is_gone(db):
+    overrides.save(db, "lab", "parse", 5, [REPLICAS])
+    overrides.save(db, "lab", "parse", 1, [IMAGE])
+    assert overrides.current(db, "lab", "parse") == overrides.OverrideSet(1, (IMAGE,))
