@@ -61,6 +61,13 @@ class Page {
     (open ? $("person") : $("open-sidebar")).focus();
   }
 
+  /** Somebody chose a channel: the list slides away, and the box waits for what they type. */
+  async enter(id) {
+    await this.open(id);
+    this.sidebar(false);
+    this.composer.focus();
+  }
+
   // -- who and where ---------------------------------------------------------------------------
 
   async start() {
@@ -118,7 +125,6 @@ class Page {
     this.channel = this.state.channels.find((channel) => channel.id === id);
     this.unread.delete(id);
     this.closeThread(false);
-    $("app").classList.remove("sidebar-open");
     const user = this.state.people.find((person) => person.id === this.user);
     history.replaceState(null, "", `#user=${encodeURIComponent(user.name)}&channel=${encodeURIComponent(this.channel.id)}`);
     this.drawChannels();
@@ -162,7 +168,7 @@ class Page {
       return h("li", {}, h("button", {
         type: "button", class: `nav-item${unread ? " unread" : ""}${channel.is_member ? "" : " outside"}`,
         aria: { current: channel.id === this.channel?.id ? "page" : undefined, label: name },
-        onclick: () => this.open(channel.id),
+        onclick: () => this.enter(channel.id),
       }, h("span", { class: "sign" }, icon(sign)), channel.name, unread ? h("span", { class: "count" }, String(unread)) : null));
     };
     const channels = this.state.channels.filter((channel) => !channel.is_im).sort((a, b) => a.name.localeCompare(b.name));
@@ -177,7 +183,7 @@ class Page {
   async openDirect() {
     const channel = await post("open_im", { user: this.user });
     await this.refresh();
-    await this.open(channel.id);
+    await this.enter(channel.id);
   }
 
   drawHeader() {
