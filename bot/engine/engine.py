@@ -47,14 +47,14 @@ class Engine:
 
     async def start(self) -> None:
         """Continues what an earlier process left: every open request goes on or is told lost."""
-        self._durable.launch()
         open_states = {State.RECEIVED, State.ACKED, State.PLANNING, State.RUNNING}
         left = await self._parts.store.read(
             lambda db: requests.find(db, states=open_states, limit=100_000)
         )
+        self._running.expect(r.id for r in left if r.state is State.RUNNING)
+        self._durable.launch()
         for request in left:
             if request.state is State.RUNNING:
-                self._running.expect(request.id)
                 await self._durable.start(request.id)
             elif request.state is State.RECEIVED:
                 await self._tell_lost(request)

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 TOKEN_LIFE = 86_400_000_000  # microseconds: how long result buttons work
 RETRY_SECONDS = 1.0
+RESUME_SECONDS = 15.0
+"""How long an ending process waits for an operation that DBOS has yet to pick up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,16 @@ class Running:
         self._fresh: set[str] = set()
         self._operations: dict[str, Operation] = {}
         self._bodies: set[asyncio.Task[Any]] = set()
+        self._expected: set[str] = set()
+        self._begun = asyncio.Event()
 
     def fresh(self, request_id: str) -> None:
         """Says that no earlier process has begun this operation."""
         self._fresh.add(request_id)
+
+    def expect(self, request_ids: Iterable[str]) -> None:
+        """Says that operations which an earlier process began will go on here soon."""
+        self._expected.update(request_ids)
 
     def cancel(self, request_id: str, by: str) -> bool:
         """Asks a running operation to stop; False when it does not run here."""
@@ -83,9 +91,16 @@ class Running:
 
     async def settle(self, seconds: float) -> bool:
         """Waits until nothing runs; False when something still does after that time."""
+        try:
+            async with asyncio.timeout(min(seconds, RESUME_SECONDS)):
+                while self._expected:
+                    self._begun.clear()
+                    await self._begun.wait()
+        except TimeoutError:
+            log.warning("not begun again", requests=sorted(self._expected))
         if self._bodies:
             await asyncio.wait(tuple(self._bodies), timeout=seconds)
-        return not self._bodies
+        return not self._bodies and not self._expected
 
     async def body(self, request_id: str, journal: Journal) -> None:
         """One operation, from wherever it stands to its outcome. Never raises."""
@@ -93,6 +108,8 @@ class Running:
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         self._bodies.add(task)
         task.add_done_callback(self._bodies.discard)
+        self._expected.discard(request_id)
+        self._begun.set()
         resumed = request_id not in self._fresh
         self._fresh.discard(request_id)
         request = await self._parts.store.read(lambda db: requests.get(db, request_id))
