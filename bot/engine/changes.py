@@ -190,8 +190,8 @@ class Changes:
         parts = self._parts
         if command.locks:
             path = LockPath.of(request.cluster, request.namespace, request.app).text
-            sticky = sticky_locks.blocking(db, path, now)
-            if sticky and sticky.person != request.person:
+            sticky = sticky_locks.blocking(db, path, now, request.person)
+            if sticky:
                 return Busy(
                     f"{sticky.path} is locked by {sticky.person}",
                     why=sticky.reason,

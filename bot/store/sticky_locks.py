@@ -58,13 +58,16 @@ def unlock(db: Database, path: str) -> bool:
     return changed(db, "DELETE FROM sticky_locks WHERE path = ?", [path]) == 1
 
 
-def blocking(db: Database, path: str, now: int) -> StickyLock | None:
-    """The oldest lock that forbids a change of this path: on it, above it, or below it."""
+def blocking(db: Database, path: str, now: int, person: str = "") -> StickyLock | None:
+    """The oldest lock that forbids a change of this path: on it, above it, or below it.
+
+    Those of `person` do not forbid anything to that person.
+    """
     row = first(
         db,
-        f"""SELECT * FROM sticky_locks WHERE {IN_CONFLICT}
+        f"""SELECT * FROM sticky_locks WHERE {IN_CONFLICT} AND person <> :person
         AND (expires_at IS NULL OR expires_at > :now) ORDER BY since, path LIMIT 1""",  # noqa: S608
-        {"path": path, "now": now},
+        {"path": path, "now": now, "person": person},
     )
     return StickyLock(**row) if row else None
 

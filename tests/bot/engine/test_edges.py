@@ -80,6 +80,16 @@ async def test_the_holder_of_a_lock_may_act(bench: Rig) -> None:
     assert await ended(bench, admission.request) is State.DONE
 
 
+async def test_one_s_own_older_lock_does_not_hide_somebody_else_s(bench: Rig) -> None:
+    own = sticky_locks.StickyLock("lab/shop/web", "lab", ADMIN.actor, ADMIN.person, "mine", now())
+    other = sticky_locks.StickyLock("lab", "lab", "slack:T1/UBOB", "bob", "power cut", now() + 1)
+    await bench.store.write(lambda db: sticky_locks.lock(db, own))
+    await bench.store.write(lambda db: sticky_locks.lock(db, other))
+    admission, answer = await bench.ask("size web 3")
+    assert "locked by bob" in answer.document.headline
+    assert await state(bench, admission.request) is State.REFUSED
+
+
 async def test_a_freeze_stops_everybody_and_says_until_when(bench: Rig) -> None:
     start = datetime.now(UTC) - timedelta(hours=1)
     freeze = FreezeConfig(start=start, end=start + timedelta(days=1), reason="audit", target="lab")
