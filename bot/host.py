@@ -158,7 +158,7 @@ async def _command(config: Config, words: Sequence[str], leave: Callable[[], Non
     path = config.state.directory / SOCKET
     try:
         return await talk(path, words, screen)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         pass  # no bot runs here
     except PermissionError:
         raise Refused(
@@ -248,4 +248,4 @@ def _sandbox() -> Iterator[Mapping[str, Any]]:
         yield json.loads(line)
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
