@@ -96,6 +96,7 @@ class TerminalServer:
         self._person_of, self._clock = person_of, clock
         self._server: asyncio.Server | None = None
         self._tasks = Tasks()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._counter = 0
 
     async def listen(self, path: Path) -> None:
@@ -110,18 +111,21 @@ class TerminalServer:
         if self._server is not None:
             self._server.close()
         await self._tasks.close()
+        for writer in self._writers:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         session = Session(self.asker_of(writer.get_extra_info("socket")), writer)
+        self._writers.add(writer)
         try:
             while line := await reader.readline():
-                message = json.loads(line)
                 name = f"terminal {task.get_name() if task else ''}"
-                self._tasks.spawn(self.take(session, message), name)
-        except (ConnectionError, ValueError) as error:
+                self._tasks.spawn(self.take(session, _understood(line)), name)
+        except (ConnectionError, ValueError, RecursionError) as error:
             log.warning("terminal left", why=type(error).__name__)
         finally:
+            self._writers.discard(writer)
             writer.close()
 
     async def take(self, session: Session, message: Mapping[str, Any]) -> None:
@@ -177,3 +181,18 @@ class TerminalServer:
             name = f"uid-{uid}"
         actor = f"os:{socket.gethostname()}/{name}"
         return Asker(actor, self._person_of(actor), name)
+
+
+def _understood(line: bytes) -> Mapping[str, Any]:
+    """Reads what a terminal sent.
+
+    Raises:
+        ValueError: It is neither words nor a press.
+    """
+    message = json.loads(line)
+    if isinstance(message, dict):
+        texts = [message.get("press", ""), message.get("typed", "")]
+        words = message.get("words", [] if "press" in message else None)
+        if isinstance(words, list) and all(isinstance(text, str) for text in [*texts, *words]):
+            return message
+    raise ValueError("neither words nor a press")
