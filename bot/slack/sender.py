@@ -75,14 +75,18 @@ class Sender:
         try:
             while True:
                 self._wakeup.clear()
-                wait = await self._round()
+                wait = await self.step()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._wakeup.wait()
         finally:
             # What is on its way may arrive yet; cut off, it would be sent again at the next start.
-            await self._tasks.settle(LAST_WORDS)
+            await self.settle()
             await self._tasks.close()
+
+    async def settle(self, seconds: float = LAST_WORDS) -> bool:
+        """Waits for what is on its way; False when that takes longer."""
+        return await self._tasks.settle(seconds)
 
     async def drain(self, seconds: float = LAST_WORDS) -> None:
         """Waits for the last messages, unless Slack is away."""
@@ -93,7 +97,7 @@ class Sender:
                         return
                     await asyncio.sleep(0.05)
 
-    async def _round(self) -> float:
+    async def step(self) -> float:
         """Starts all that may go now; returns the seconds until something else may."""
         try:
             while True:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -46,6 +46,7 @@ class Sockets:
         client: The Web API, without a handler for 429; hands out the sockets' addresses.
         session: Carries the sockets.
         app_token: `xapp-…`.
+        monotonic: Seconds.
 
     Attributes:
         ready: Is set once a socket has been up.
@@ -59,9 +60,11 @@ class Sockets:
         client: AsyncWebClient,
         session: aiohttp.ClientSession,
         app_token: str,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app, self._edge = app, edge
         self._web, self._session, self._token = client, session, app_token
+        self._monotonic = monotonic
         self._held: set[aiohttp.ClientWebSocketResponse] = set()
         self._up: set[aiohttp.ClientWebSocketResponse] = set()
         self._turn = asyncio.Lock()
@@ -94,12 +97,12 @@ class Sockets:
         quick = 0
         while True:
             ws, leaving = await self._connect(number), asyncio.Event()
-            begun = time.monotonic()
+            begun = self._monotonic()
             self._keepers.spawn(self._read(number, ws, leaving), f"read socket {number}")
             await leaving.wait()
-            quick = quick + 1 if time.monotonic() - begun < SHORT_LIFE else 0
+            quick = quick + 1 if self._monotonic() - begun < SHORT_LIFE else 0
             if quick > 1:
-                await asyncio.sleep(min(FIRST_RETRY * 2**quick, SLOWEST_RETRY))
+                await asyncio.sleep(min(FIRST_RETRY * 2 ** (quick - 2), SLOWEST_RETRY))
 
     async def _connect(self, number: int) -> aiohttp.ClientWebSocketResponse:
         wait = FIRST_RETRY
@@ -151,7 +154,7 @@ class Sockets:
             log.info("socket leaves", socket=number, why=frame.get("reason"))
             leaving.set()
         elif "envelope_id" in frame:
-            self._takes.spawn(self._take(ws, frame, time.monotonic()), "payload")
+            self._takes.spawn(self._take(ws, frame, self._monotonic()), "payload")
 
     async def _take(
         self, ws: aiohttp.ClientWebSocketResponse, frame: Mapping[str, Any], arrived: float
@@ -167,7 +170,7 @@ class Sockets:
             log.warning("acknowledgement not sent", why=type(error).__name__)
             self._edge.unwritten(bolt)
         else:
-            self._edge.written(bolt, time.monotonic() - arrived)
+            self._edge.written(bolt, self._monotonic() - arrived)
 
 
 def _answer(frame: Mapping[str, Any], response: BoltResponse) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -46,8 +47,10 @@ class SlackSurface:
         store: Holds the outbox.
         engine: Takes requests.
         clock: Microseconds UTC.
+        monotonic: Seconds; measures how long an acknowledgement took.
 
     Attributes:
+        edge: Takes payloads; there after `open`.
         ops: The channel that hears of every change.
         replier: The engine's way to Slack.
     """
@@ -59,8 +62,10 @@ class SlackSurface:
         store: Store,
         engine: Engine,
         clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._settings = config, settings
+        self._monotonic = monotonic
         self._store, self._engine, self._clock = store, engine, clock
         self._tasks = Tasks()
         self._incoming: Sockets | Receiver | None = None
@@ -92,10 +97,10 @@ class SlackSurface:
             before_authorize=edge,  # Bolt's authorization would ask Slack first
         )
         if settings.mode == "http":
-            self._incoming = Receiver(app, edge, settings.listen, settings.path)
+            self._incoming = Receiver(app, edge, settings.listen, settings.path, self._monotonic)
         else:
             token = _secret(settings.app_token)
-            self._incoming = Sockets(app, edge, quiet, self._session, token)
+            self._incoming = Sockets(app, edge, quiet, self._session, token, self._monotonic)
         self._tasks.spawn(self._people.learn(), "learn team")
 
     async def listen(self) -> None:
@@ -115,6 +120,11 @@ class SlackSurface:
                     await self._incoming.tried.wait()
             if not self._incoming.ready.is_set():
                 log.warning("Slack is not reached yet; trying on")
+
+    @property
+    def sockets_open(self) -> int:
+        """How many sockets are up; 0 in mode http."""
+        return self._incoming.connected if isinstance(self._incoming, Sockets) else 0
 
     @property
     def port(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
@@ -29,9 +30,18 @@ class Receiver:
         edge: Goes on after the acknowledgement.
         listen: `HOST:PORT`; port 0 takes a free one.
         path: Where Slack posts.
+        monotonic: Seconds.
     """
 
-    def __init__(self, app: AsyncApp, edge: Edge, listen: str, path: str) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        edge: Edge,
+        listen: str,
+        path: str,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._app, self._edge, self._path = app, edge, path
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
@@ -58,14 +68,14 @@ class Receiver:
             await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        arrived = time.monotonic()
+        arrived = self._monotonic()
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         if not re.fullmatch(r"[0-9]{1,12}", stamp) or abs(time.time() - int(stamp)) > CLOCK_SKEW:
             return web.Response(status=401, text="stale or missing timestamp")
         try:
             bolt = await to_bolt_request(request)
-        except (UnicodeDecodeError, LookupError):
-            return web.Response(status=400, text="the body is not text")
+        except (ValueError, LookupError):
+            return web.Response(status=400, text="the body cannot be read")
         response = await to_aiohttp_response(await self._app.async_dispatch(bolt))
         try:
             await response.prepare(request)
@@ -74,5 +84,5 @@ class Receiver:
             log.warning("acknowledgement not sent", why=type(error).__name__)
             self._edge.unwritten(bolt)
         else:
-            self._edge.written(bolt, time.monotonic() - arrived)
+            self._edge.written(bolt, self._monotonic() - arrived)
         return response

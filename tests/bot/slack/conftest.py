@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -228,9 +229,29 @@ def buttons(message: Message) -> dict[str, str]:
     }
 
 
+class Held:
+    """An engine that admits nothing before the gate opens."""
+
+    def __init__(self, engine: Engine, gate: asyncio.Event) -> None:
+        self._engine, self._gate = engine, gate
+
+    async def admit(self, incoming: Any) -> Any:
+        await self._gate.wait()
+        return await self._engine.admit(incoming)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
 @asynccontextmanager
 async def office(
-    path: Path, server: SlackServer, world: World, *, listen: bool = True, **slack: Any
+    path: Path,
+    server: SlackServer,
+    world: World,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    gate: asyncio.Event | None = None,
+    **slack: Any,
 ) -> AsyncIterator[Office]:
     workspace = server.workspace
     team = workspace.team_id
@@ -280,7 +301,8 @@ async def office(
     )
     engine = Engine(parts, path / "workflows.db")
     assert isinstance(config.slack, SlackConfig)
-    surface = SlackSurface(lambda: config, config.slack, store, engine, now)
+    facing: Any = Held(engine, gate) if gate else engine
+    surface = SlackSurface(lambda: config, config.slack, store, facing, now, monotonic)
     repliers["slack"] = surface.replier
     platform = next(iter(workspace.groups))
 
@@ -296,8 +318,7 @@ async def office(
     try:
         await surface.open()
         await engine.start()
-        if listen:
-            await surface.listen()
+        await surface.listen()
         yield Office(server, surface, engine, store, world)
         world.gate.set()
         await tasks.settle(5)

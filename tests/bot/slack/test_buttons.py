@@ -32,9 +32,7 @@ async def ended(bot: Office) -> list[str]:
     return [str(row.state) for row in rows]
 
 
-async def test_going_on_runs_it_and_takes_the_buttons_away(
-    bot: Office, question: Message
-) -> None:
+async def test_going_on_runs_it_and_takes_the_buttons_away(bot: Office, question: Message) -> None:
     await bot.server.click("bob", question, "Go on")
     after = await bot.told("alice", "ops", "size is 3", private=False)
     assert after.ts == question.ts
@@ -187,9 +185,7 @@ async def test_cancel_stops_a_running_change_and_only_for_those_who_may(bot: Off
     assert bot.world.size == 1
 
 
-async def test_a_press_that_came_too_late_can_be_repeated(
-    bot: Office, question: Message
-) -> None:
+async def test_a_press_that_came_too_late_can_be_repeated(bot: Office, question: Message) -> None:
     await bot.ask("bob", "ops", "look")
     await bot.told("bob", "ops", "size 5")
     surface = bot.surface
