@@ -81,21 +81,14 @@ class HelmStep:
 
     async def _ready(self) -> int:
         """Makes sure that nothing is in the way and returns the revision that helm starts from."""
-        from integrations.helm.recovery import MarkFailedByRollback, RunAgain, clear_pending
+        from integrations.helm.recovery import DropPending, RunAgain, clear_pending
 
         base = self.intent.base_revision
         if await newest_revision(self.cluster.kube, self.namespace, self.release) == base:
             return base
         decision = await self._settled()
-        if isinstance(decision, MarkFailedByRollback):
-            await clear_pending(
-                self.cluster.helm,
-                self.release,
-                self.namespace,
-                decision,
-                operation=self.op.id,
-                on_spawn=self.op.helm_started,
-            )
+        if isinstance(decision, DropPending):
+            await clear_pending(self.cluster.kube, self.release, self.namespace, decision)
             decision = await self._settled()
         if isinstance(decision, RunAgain):
             return decision.base_revision
@@ -111,11 +104,12 @@ class HelmStep:
         from integrations.helm.recovery import WaitForOrphan, decide, revisions_labelled
 
         while True:
+            # Looked for first: what is read while none runs cannot change under our hands.
+            running = orphan.find_by_operation(self.op.id)
             history = await self.cluster.helm.history(self.release, namespace=self.namespace)
             labelled = await revisions_labelled(
                 self.cluster.kube, self.release, self.namespace, self.op.id
             )
-            running = orphan.find_by_operation(self.op.id)
             decision = decide(self.intent, history, labelled=labelled, running=running)
             if not isinstance(decision, WaitForOrphan):
                 return decision

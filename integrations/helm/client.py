@@ -26,6 +26,9 @@ Values = Mapping[str, Any]
 OPERATION_LABEL = "onprem-operation"
 """Label on the release's Secret, there from the first moment; the description comes last."""
 
+HALF_APPLIED = re.compile(r'no \S+ with the name "[^"]+" found')
+"""What `helm rollback` says of an object of its target that exists, but is not in the revision
+it comes from (Helm 3's `kube.Client.Update`): that revision was only half applied."""
 
 _FAILED_TEST = re.compile(r"^TEST SUITE:\s+(\S+)\n(?:.+\n)*?Phase:\s+Failed", re.MULTILINE)
 
@@ -121,11 +124,20 @@ class Helm:
         operation: str,
         on_spawn: OnSpawn | None = None,
     ) -> None:
-        """Make a new revision like an old one; helm describes it as ``Rollback to <n>``."""
+        """Make a new revision like an old one; helm describes it as ``Rollback to <n>``.
+
+        From a revision that was only half applied helm fails once, and leaves a failed revision
+        that equals the target; from there it succeeds.
+        """
         command = ["rollback", checked_release(release), str(int(revision))]
         command += ["--namespace", checked_namespace(namespace), *self._timeouts()]
         command += ["--history-max", str(self._history_max), *self._client_side()]
-        await self._change(release, operation, "rollback", on_spawn).run(command)
+        try:
+            await self._change(release, operation, "rollback", on_spawn).run(command)
+        except HelmError as error:
+            if not HALF_APPLIED.search(error.detail):
+                raise
+            await self._change(release, operation, "rollback", on_spawn).run(command)
 
     async def uninstall(
         self,

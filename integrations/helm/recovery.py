@@ -4,6 +4,13 @@ Helm marks a release pending before it acts; a killed helm leaves it so for ever
 later upgrade is refused. Only a pending revision that is provably ours is cleared: it has the
 number that we were about to make, carries our operation's label (or says what our rollback
 says), and no helm of ours lives any more. Everything else is for a person.
+
+A cut install or upgrade is cleared by deleting its record, and run again: helm takes over the
+objects that it had made already, as they carry the release's marks. Going back first would not
+do: `helm rollback` refuses objects that exist but are not in the revision it comes from ("no Job
+with the name … found"), such as those that a cut upgrade had not come to delete. A rollback, on
+the other hand, may simply be run again on top of its own pending revision: helm asks for no
+permission there, and compares with that revision, which is the same as its target.
 """
 
 from __future__ import annotations
@@ -14,16 +21,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from integrations.helm import orphan
-from integrations.helm.client import OPERATION_LABEL, Helm
-from integrations.helm.command import OnSpawn
-from integrations.helm.errors import ReleaseNotFound
+from integrations.helm.client import HALF_APPLIED, OPERATION_LABEL
 from integrations.helm.models import Revision
 from integrations.helm.names import checked_operation, checked_release
 from integrations.kubernetes.client import KubeClient
+from integrations.kubernetes.errors import Conflict, NotFound
 from integrations.kubernetes.kinds import SECRET
 
 _SECRET_NAME = re.compile(r"sh\.helm\.release\.v1\.(?P<release>.+)\.v(?P<number>\d+)\Z")
-_WORKING = ("deployed", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,10 @@ class WaitForOrphan:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkFailedByRollback:
-    """A pending revision of ours: go back to this revision; None removes a first install."""
+class DropPending:
+    """A pending revision of ours, left by a killed install or upgrade: delete its record."""
 
-    to_revision: int | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class StopForPerson:
     hint: str
 
 
-Decision = Adopt | RunAgain | WaitForOrphan | MarkFailedByRollback | StopForPerson
+Decision = Adopt | RunAgain | WaitForOrphan | DropPending | StopForPerson
 
 
 def decide(
@@ -105,14 +110,13 @@ def decide(
         return _uninstalled(intent, newest)
     if newest is None or newest.number <= intent.base_revision:
         return _nothing_made(intent, newest)
+    if intent.verb == "rollback":
+        return _rolled_back(intent, [r for r in history if r.number > intent.base_revision])
     if _told_by_us(intent, newest):
         return Adopt(newest)
-    if newest.number == intent.base_revision + 1 and _made_by_us(intent, newest, labelled):
-        if not newest.pending:
-            return Adopt(newest)
-        return MarkFailedByRollback(_last_working(history))
-    cleared = _clearing(intent, history, labelled)
-    return cleared if cleared is not None else _foreign(newest)
+    if newest.number == intent.base_revision + 1 and newest.number in labelled:
+        return DropPending(newest.number) if newest.pending else Adopt(newest)
+    return _foreign(newest)
 
 
 async def revisions_labelled(
@@ -133,31 +137,15 @@ async def revisions_labelled(
 
 
 async def clear_pending(
-    helm: Helm,
-    release: str,
-    namespace: str,
-    decision: MarkFailedByRollback,
-    *,
-    operation: str,
-    on_spawn: OnSpawn | None = None,
+    client: KubeClient, release: str, namespace: str, decision: DropPending
 ) -> None:
-    """Carry out the decision: roll back, or remove a first install that never finished.
-
-    Raises:
-        HelmError: Helm could not.
-    """
-    if decision.to_revision is not None:
-        await helm.rollback(
-            release,
-            decision.to_revision,
-            namespace=namespace,
-            operation=operation,
-            on_spawn=on_spawn,
-        )
-        return
+    """Carry out the decision; a record that is gone or pending no more stays as it is."""
+    name = f"sh.helm.release.v1.{checked_release(release)}.v{decision.revision}"
     try:
-        await helm.uninstall(release, namespace=namespace, operation=operation, on_spawn=on_spawn)
-    except ReleaseNotFound:
+        found = (await client.get(SECRET, namespace, name))["metadata"]
+        if found["labels"].get("status", "").startswith("pending-"):
+            await client.delete(SECRET, namespace, name, uid=found["uid"])
+    except (NotFound, Conflict):
         return
 
 
@@ -184,44 +172,21 @@ def _told_by_us(intent: Intent, revision: Revision) -> bool:
     return not revision.pending and bool(words) and words[0] == intent.operation
 
 
-def _made_by_us(intent: Intent, revision: Revision, labelled: Collection[int]) -> bool:
-    if intent.verb == "rollback":
-        return revision.description == f"Rollback to {intent.rollback_to}" or (
-            revision.status == "failed"
-            and revision.description.startswith("Rollback ")
-            and "failed" in revision.description
-        )
-    return revision.number in labelled
+def _rolled_back(intent: Intent, made: Sequence[Revision]) -> Decision:
+    """A rollback may have been cut and begun again several times, each time as a new revision."""
+    newest = made[-1]
+    if not all(_says_rollback(intent, revision) for revision in made):
+        return _foreign(newest)
+    again = newest.pending or HALF_APPLIED.search(newest.description)
+    return RunAgain(newest.number) if again else Adopt(newest)
 
 
-def _clearing(
-    intent: Intent, history: Sequence[Revision], labelled: Collection[int]
-) -> Decision | None:
-    """The case of a kill while our own pending revision was being cleared."""
-    if len(history) < 2:
-        return None
-    before, newest = history[-2:]
-    ours = (
-        before.pending
-        and before.number == intent.base_revision + 1
-        and newest.number == before.number + 1
-        and _made_by_us(intent, before, labelled)
-        and newest.description == f"Rollback to {_last_working(history[:-1])}"
+def _says_rollback(intent: Intent, revision: Revision) -> bool:
+    return revision.description == f"Rollback to {intent.rollback_to}" or (
+        revision.status in ("failed", "superseded")
+        and revision.description.startswith("Rollback ")
+        and "failed" in revision.description
     )
-    if not ours:
-        return None
-    if newest.status == "deployed":
-        return RunAgain(newest.number)
-    return MarkFailedByRollback(_last_working(history[:-1])) if newest.pending else None
-
-
-def _last_working(history: Sequence[Revision]) -> int | None:
-    """The newest deployed revision, else the newest one that once was."""
-    for status in _WORKING:
-        for revision in reversed(history):
-            if revision.status == status:
-                return revision.number
-    return None
 
 
 def _foreign(newest: Revision) -> StopForPerson:

@@ -9,8 +9,8 @@ from integrations.helm.orphan import Process
 from integrations.helm.recovery import (
     Adopt,
     Decision,
+    DropPending,
     Intent,
-    MarkFailedByRollback,
     RunAgain,
     StopForPerson,
     WaitForOrphan,
@@ -31,6 +31,8 @@ PENDING = rev(4, "pending-upgrade", "Preparing upgrade")
 DONE = rev(4, "deployed", "op-1 by alice")
 FAILED = rev(4, "failed", 'Upgrade "parse" failed: no')
 CLEARED = rev(5, "deployed", "Rollback to 3")
+HANGING = rev(4, "pending-rollback", "Rollback to 2")
+NO_RIGHT = rev(4, "failed", 'Rollback "parse" failed: forbidden')
 BACK = rev(4, "deployed", "Rollback to 2")
 
 CASES: dict[str, tuple[Intent, list[Revision], set[int], Decision | type]] = {
@@ -40,7 +42,7 @@ CASES: dict[str, tuple[Intent, list[Revision], set[int], Decision | type]] = {
     "finished, the label unreadable": (UPGRADE, [*PAST, DONE], set(), Adopt(DONE)),
     "failed": (UPGRADE, [*PAST, FAILED], {4}, Adopt(FAILED)),
     "failed, but not ours": (UPGRADE, [*PAST, FAILED], set(), StopForPerson),
-    "ours was cut": (UPGRADE, [*PAST, PENDING], {4}, MarkFailedByRollback(3)),
+    "ours was cut": (UPGRADE, [*PAST, PENDING], {4}, DropPending(4)),
     "somebody else is at work": (UPGRADE, [*PAST, PENDING], set(), StopForPerson),
     "somebody was at work before us": (
         UPGRADE,
@@ -52,7 +54,7 @@ CASES: dict[str, tuple[Intent, list[Revision], set[int], Decision | type]] = {
         INSTALL,
         [rev(1, "pending-install", "Initial install underway")],
         {1},
-        MarkFailedByRollback(None),
+        DropPending(1),
     ),
     "somebody's first install": (
         INSTALL,
@@ -72,26 +74,38 @@ CASES: dict[str, tuple[Intent, list[Revision], set[int], Decision | type]] = {
         {4, 5},
         StopForPerson,
     ),
-    "we had cleared ours": (UPGRADE, [*PAST, PENDING, CLEARED], {4}, RunAgain(5)),
-    "we were cut while clearing": (
-        UPGRADE,
-        [*PAST, PENDING, rev(5, "pending-rollback", "Rollback to 3")],
-        {4},
-        MarkFailedByRollback(3),
-    ),
-    "somebody cleared somebody's": (UPGRADE, [*PAST, PENDING, CLEARED], set(), StopForPerson),
-    "cut after clearing and starting again": (
-        UPGRADE,
-        [*PAST, PENDING, CLEARED, rev(6, "deployed", "op-1 by alice")],
-        {4, 6},
-        Adopt(rev(6, "deployed", "op-1 by alice")),
-    ),
+    "somebody cleared ours": (UPGRADE, [*PAST, PENDING, CLEARED], {4}, StopForPerson),
     "rolled back": (ROLLBACK, [*PAST, BACK], set(), Adopt(BACK)),
     "our rollback was cut": (
         ROLLBACK,
         [*PAST, rev(4, "pending-rollback", "Rollback to 2")],
         set(),
-        MarkFailedByRollback(3),
+        RunAgain(4),
+    ),
+    "our rollback was cut twice": (
+        ROLLBACK,
+        [*PAST, HANGING, rev(5, "pending-rollback", "Rollback to 2")],
+        set(),
+        RunAgain(5),
+    ),
+    "our rollback was cut, then finished": (
+        ROLLBACK,
+        [*PAST, HANGING, rev(5, "deployed", "Rollback to 2")],
+        set(),
+        Adopt(rev(5, "deployed", "Rollback to 2")),
+    ),
+    "our rollback failed": (ROLLBACK, [*PAST, NO_RIGHT], set(), Adopt(NO_RIGHT)),
+    "our rollback came from something half applied": (
+        ROLLBACK,
+        [*PAST, rev(4, "failed", 'Rollback "parse" failed: no Job with the name "a" found')],
+        set(),
+        RunAgain(4),
+    ),
+    "somebody deployed after our cut rollback": (
+        ROLLBACK,
+        [*PAST, HANGING, rev(5, "deployed")],
+        set(),
+        StopForPerson,
     ),
     "a rollback to elsewhere": (
         ROLLBACK,

@@ -15,8 +15,8 @@ from integrations.helm.client import Helm
 from integrations.helm.diff import diff_manifests, parse_manifest
 from integrations.helm.recovery import (
     Adopt,
+    DropPending,
     Intent,
-    MarkFailedByRollback,
     RunAgain,
     clear_pending,
     decide,
@@ -171,14 +171,15 @@ async def test_a_killed_upgrade_is_recognised_cleared_and_repeated(
     labelled = await revisions_labelled(cluster.client, "demo", "parse", "op-2")
     assert labelled == {2}
     decision = decide(intent, history, labelled=labelled)
-    assert decision == MarkFailedByRollback(1)
-    await clear_pending(helm, "demo", "parse", decision, operation="op-2")
+    assert decision == DropPending(2)
+    await clear_pending(cluster.client, "demo", "parse", decision)
 
     history = await helm.history("demo", **IN)
     labelled = await revisions_labelled(cluster.client, "demo", "parse", "op-2")
-    assert decide(intent, history, labelled=labelled) == RunAgain(3)
+    assert decide(intent, history, labelled=labelled) == RunAgain(1)
     await deploy(helm, chart, "op-2", replicas=4)
     history = await helm.history("demo", **IN)
+    assert [(r.number, r.status) for r in history] == [(1, "superseded"), (2, "deployed")]
     assert decide(intent, history, labelled=labelled) == Adopt(history[-1])
     assert (await cluster.client.get(DEPLOYMENT, "parse", "demo"))["spec"]["replicas"] == 4
 
@@ -189,8 +190,8 @@ async def test_a_killed_first_install_is_removed(helm: Helm, chart: Path, cluste
     history = await helm.history("demo", **IN)
     labelled = await revisions_labelled(cluster.client, "demo", "parse", "op-1")
     decision = decide(Intent("op-1", "upgrade", 0), history, labelled=labelled)
-    assert decision == MarkFailedByRollback(None)
-    await clear_pending(helm, "demo", "parse", decision, operation="op-1")
+    assert decision == DropPending(1)
+    await clear_pending(cluster.client, "demo", "parse", decision)
     assert await helm.history("demo", **IN) == []
     await deploy(helm, chart, "op-1")
 
