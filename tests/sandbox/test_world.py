@@ -135,6 +135,27 @@ async def test_failures_over_http(world: World) -> None:
             assert (await answer.json())["api"]["main"] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("/on", "/onprem"),
+        ("/onprem dep", "/onprem deploy"),
+        ("/onprem deploy p", "/onprem deploy parse"),
+        ("/onprem scale mon", "/onprem scale mongodb"),
+        ("/onprem role grant @vera v", "/onprem role grant @vera viewer"),
+        ("/onprem deploy parse --ver", "/onprem deploy parse --version"),
+        ("/other x", None),
+    ],
+)
+async def test_lines_are_completed(world: World, text: str, first: str | None) -> None:
+    query = {"user": "alice", "text": text}
+    async with aiohttp.ClientSession() as session:
+        address = f"{world.slack.url}/sandbox/complete"
+        async with session.get(address, params=query) as answer:
+            found = (await answer.json())["completions"]
+    assert found[:1] == ([first] if first else [])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_alone_it_prints_one_line_and_ends_when_told(tmp_path: Path, number: int) -> None:
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -172,6 +193,14 @@ def test_words_it_does_not_know_end_with_2() -> None:
         done = subprocess.run([*SANDBOX, *words], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 2, words
         assert "usage: onprem sandbox" in done.stderr
+
+
+def test_pictures_need_a_browser(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sandbox.pictures", str(tmp_path / "pictures")]
+    environ = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environ)
+    assert done.returncode == 1
+    assert "There is no browser here" in done.stderr
 
 
 def test_a_message_as_a_person_reads_it() -> None:
