@@ -57,9 +57,18 @@ class OpsChannel:
 
     def post(self, db: Database, key: str, document: Document) -> None:
         """Queues a message, once under each key."""
-        if outbox.posted(db, key) or messages.get(db, key) is not None:
-            return
-        self._queue(db, replace(self._draft(document, priority=outbox.BULK), message_key=key))
+        if not self.posted(db, key):
+            draft = self._draft(document, priority=outbox.BULK)
+            self._queue(db, replace(draft, message_key=key))
+
+    def posted(self, db: Database, key: str) -> bool:
+        """Whether there is a message under that key, or one on its way."""
+        return outbox.posted(db, key) or messages.get(db, key) is not None
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is such a channel."""
+        return bool(self._channel())
 
     def _queue(self, db: Database, draft: outbox.Draft) -> None:
         if draft.channel:

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 CALL_SECONDS = 15.0
 FIRST_SOCKET_SECONDS = 20.0
+LAST_ANSWERS = 3.0
 
 
 class SlackSurface:
@@ -67,7 +68,7 @@ class SlackSurface:
         self._config, self._settings = config, settings
         self._monotonic = monotonic
         self._store, self._engine, self._clock = store, engine, clock
-        self._tasks = Tasks()
+        self._tasks, self._requests = Tasks(), Tasks()
         self._incoming: Sockets | Receiver | None = None
         self._session: aiohttp.ClientSession | None = None
         self._sender: Sender | None = None
@@ -88,7 +89,12 @@ class SlackSurface:
         self._people = People(patient, lambda actor: self._config().person_of(actor), clock)
         answers = Answers(patient, self._session, self._queue)
         self.edge = edge = Edge(
-            self._engine, self._people, answers, lambda: self._config().command, clock, self._tasks
+            self._engine,
+            self._people,
+            answers,
+            lambda: self._config().command,
+            clock,
+            self._requests,
         )
         app = AsyncApp(
             client=patient,
@@ -137,6 +143,8 @@ class SlackSurface:
         """Takes nothing more and sends the last messages; what is unsent stays in the outbox."""
         if self._incoming is not None:
             await self._incoming.close()
+        await self._requests.settle(LAST_ANSWERS)
+        await self._requests.close()
         if self._sender is not None:
             await self._sender.drain()
         await self._tasks.close()

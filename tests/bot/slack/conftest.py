@@ -135,6 +135,7 @@ class Office:
     engine: Engine
     store: Store
     world: World
+    repliers: dict[str, Any]
 
     @property
     def team(self) -> str:
@@ -319,7 +320,7 @@ async def office(
         await surface.open()
         await engine.start()
         await surface.listen()
-        yield Office(server, surface, engine, store, world)
+        yield Office(server, surface, engine, store, world, repliers)
         world.gate.set()
         await tasks.settle(5)
     finally:
