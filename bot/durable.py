@@ -21,6 +21,10 @@ from typing import Any, Protocol
 
 from dbos import DBOS, SetWorkflowID
 from dbos._serialization import Serializer
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import StoreUnavailable
+from bot.store.connect import unavailable
 
 # Pinned: DBOS only takes up workflows of the same version and executor. Bodies evolve by adding
 # steps behind a look, so an old operation can be finished by a newer program.
@@ -52,11 +56,18 @@ class _Json(Serializer):
 
 
 class _Steps:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
     async def once(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
         async def run() -> Any:  # DBOS looks at the function, so a lambda would not be awaited
             return await act()
 
-        return await DBOS.run_step_async({"name": name}, run)
+        try:
+            return await DBOS.run_step_async({"name": name}, run)
+        except SQLAlchemyError as error:
+            hint = "This step may have acted: look at the target with `status`, and mend the file"
+            raise _unwritten(self._path, error, hint) from error
 
 
 class Durable:
@@ -66,11 +77,13 @@ class Durable:
         path: The workflow file; made when missing, in WAL mode.
         body: Runs one operation from its request id. It must not raise: what it returns is
             recorded, and a second run of a finished operation must change nothing.
+        patience: Seconds to wait for the file when another program holds it.
     """
 
-    def __init__(self, path: Path, body: Body) -> None:
+    def __init__(self, path: Path, body: Body, patience: float = 10.0) -> None:
         self._path = path
         self._body = body
+        self._patience = patience
         self._workflow: Callable[[str], Coroutine[Any, Any, Any]] | None = None
 
     def launch(self) -> None:
@@ -95,18 +108,28 @@ class Durable:
         )
 
         async def operation(request_id: str) -> Any:
-            return await self._body(request_id, _Steps())
+            return await self._body(request_id, _Steps(self._path))
 
         # Thousands of restarts in a row are a crash loop of the machine, not a poisoned operation.
         self._workflow = DBOS.workflow(name="operation", max_recovery_attempts=1000)(operation)
         DBOS.launch()
 
     async def start(self, request_id: str) -> None:
-        """Starts the operation, or does nothing when it is on record already."""
+        """Starts the operation, or does nothing when it is on record already.
+
+        Raises:
+            StoreUnavailable: The file cannot be written; the body has not begun. It may still
+                begin, now or after a restart, when the file can be written again.
+        """
         if self._workflow is None:
             raise RuntimeError("launch() comes before start()")
-        with SetWorkflowID(request_id):
-            await DBOS.start_workflow_async(self._workflow, request_id)
+        try:
+            async with asyncio.timeout(self._patience):  # DBOS waits for a locked file for ever
+                with SetWorkflowID(request_id):
+                    await DBOS.start_workflow_async(self._workflow, request_id)
+        except (SQLAlchemyError, TimeoutError) as error:
+            hint = "Nothing was started. Mend that and ask again"
+            raise _unwritten(self._path, error, hint) from error
 
     async def prune(self, before: int) -> int:
         """Deletes the records of operations that ended before a moment (microseconds UTC).
@@ -134,6 +157,14 @@ class Durable:
         with contextlib.suppress(RuntimeError):  # no loop runs any more
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         DBOS.destroy(destroy_registry=True)
+
+
+def _unwritten(path: Path, error: Exception, hint: str) -> StoreUnavailable:
+    cause = getattr(error, "orig", None)
+    known = unavailable(cause, path) if isinstance(cause, Exception) else None
+    why = known.why if known else f"{path} cannot be written; another program may hold it"
+    what = "The record of operations cannot be written"
+    return StoreUnavailable(what, why=why, hint=hint, detail=str(error))
 
 
 def _write_ahead(path: Path) -> None:

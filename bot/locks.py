@@ -56,3 +56,22 @@ class LockPath:
 def conflicts(a: LockPath, b: LockPath) -> bool:
     """Whether two targets exclude each other: the same, or one above the other."""
     return a.covers(b) or b.covers(a)
+
+
+class Endings:
+    """When an operation last ended at each place, to notice a plan that is older than that."""
+
+    def __init__(self) -> None:
+        self._at: dict[tuple[str, ...], int] = {}
+        self._below: dict[tuple[str, ...], int] = {}
+
+    def note(self, path: LockPath, at: int) -> None:
+        """An operation that held this lock has ended (microseconds UTC)."""
+        self._at[path.parts] = at
+        for length in range(1, len(path.parts)):
+            self._below[path.parts[:length]] = at
+
+    def after(self, path: LockPath, moment: int) -> bool:
+        """Whether one that excludes this path has ended after that moment."""
+        above = (self._at.get(path.parts[: n + 1], 0) for n in range(len(path.parts)))
+        return max(*above, self._below.get(path.parts, 0)) > moment

@@ -56,6 +56,7 @@ class Changes:
         )
         if not moved:
             return None
+        began = self._parts.clock()
         try:
             plan = await self._plan(request, command, params, asker_of(request))
         except Exception as error:
@@ -67,13 +68,14 @@ class Changes:
         if not approvals.granted(weight, given, approvals.to_type(plan, request.app)):
             await self._ask(request, plan, weight)
             return None
-        return await self._launch(request, command, params, plan, confirmed_by=request.actor)
+        return await self._launch(request, command, plan, began, confirmed_by=request.actor)
 
     async def decide(
         self, request: Request, decoded: Decoded, by: Asker, typed: str
     ) -> Answer | None:
         """Goes on with a waiting request after a click: plans again, refuses if it moved."""
         command, params = decoded
+        began = self._parts.clock()
         try:
             plan = await self._plan(request, command, params, by)
         except Exception as error:
@@ -94,7 +96,7 @@ class Changes:
                 by,
                 *_difference(request.plan or {}, plan),
             )
-        return await self._launch(request, command, params, plan, confirmed_by=by.actor)
+        return await self._launch(request, command, plan, began, confirmed_by=by.actor)
 
     async def dismiss(self, request: Request, by: Asker | None, state: State) -> None:
         """Closes a question: nobody wanted it, or nobody answered in time."""
@@ -146,21 +148,25 @@ class Changes:
         self,
         request: Request,
         command: Command[Any, Any],
-        params: Any,
         plan: Plan,
+        began: int,
         *,
         confirmed_by: str,
     ) -> Answer | None:
-        parts, now = self._parts, self._parts.clock()
-        refusal: OnpremError | None = self._frozen(request)
+        """Runs what was planned from the moment `began` on, or refuses it."""
+        # What takes no lock, such as `cancel` and `unlock`, has to work in a freeze as well.
+        refusal: OnpremError | None = self._frozen(request) if command.locks else None
         if refusal is None:
-            refusal = await parts.store.write(
-                lambda db: self._take(db, request, command, plan, confirmed_by, now)
+            refusal = await self._parts.store.write(
+                lambda db: self._take(db, request, command, plan, began, confirmed_by)
             )
         if refusal is not None:
             return await self._refuse(request, refusal)
         self._running.fresh(request.id)
-        await self._durable.start(request.id)
+        try:
+            await self._durable.start(request.id)
+        except Exception as error:
+            return await self._refuse(request, self._parts.translate(error))
         return None
 
     def _frozen(self, request: Request) -> Busy | None:
@@ -183,13 +189,14 @@ class Changes:
         request: Request,
         command: Command[Any, Any],
         plan: Plan,
+        began: int,
         confirmed_by: str,
-        now: int,
     ) -> OnpremError | None:
         """Locks the target and marks the request as running, in one transaction."""
-        parts = self._parts
+        parts, now = self._parts, self._parts.clock()
         if command.locks:
-            path = LockPath.of(request.cluster, request.namespace, request.app).text
+            place = LockPath.of(request.cluster, request.namespace, request.app)
+            path = place.text
             sticky = sticky_locks.blocking(db, path, now, request.person)
             if sticky:
                 return Busy(
@@ -212,6 +219,13 @@ class Changes:
                     why=f"{held.person} has been at it for {(now - held.since) / 1e6:.0f} s: "
                     f"{held.what} (job {held.request_id})",
                     hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
+                )
+            if self._running.endings.after(place, began):
+                locks.release(db, request.id)
+                return Drifted(
+                    "Not run",
+                    why=f"another operation on {path} ended while this one was planned",
+                    hint="Nothing was changed; ask again",
                 )
         moved = requests.transition(
             db,
@@ -248,8 +262,9 @@ class Changes:
             again = Actions((Button("Ask again", "run", command=request.text),))
             document = Document.of(*document.elements, again, self._note(request))
         state = State.REFUSED
+        expect = {State.PLANNING, State.RUNNING}
         await self._end(
-            request, state, document, by=by, error=error, expect={State.PLANNING}, quiet=not shown
+            request, state, document, by=by, error=error, expect=expect, quiet=not shown
         )
         return None if shown else Answer(document, None, error.exit_code)
 
@@ -277,6 +292,7 @@ class Changes:
             )
             if not ended:
                 return None
+            locks.release(db, request.id)
             kind = Kind.DENIED if isinstance(error, Denied) else Kind.OUTCOME
             parts.note(db, _event(kind, request, who, reason))
             kept = buttons.fill(db, document, request, now, now + 86_400_000_000)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,10 +19,12 @@ from bot.engine.live import Live
 from bot.engine.operation import Operation
 from bot.engine.parts import Parts, asker_of
 from bot.engine.ports import Answer, Notice
+from bot.engine.recording import StoredRecord
 from bot.errors import Cancelled, Failed, OnpremError, StoreUnavailable
-from bot.render.document import Document, StepState, to_json
+from bot.locks import Endings, LockPath
+from bot.render.document import Document, to_json
 from bot.spec import Command
-from bot.store import locks, processes, requests, steps
+from bot.store import locks, processes, requests
 from bot.store.audit import AuditEvent, Kind
 from bot.store.requests import Request, State
 
@@ -38,13 +41,14 @@ RESUME_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a run came to."""
+    """What a run came to; `told` is False once it could not be told as it is."""
 
     state: State
     document: Document
     data: Any = None
     exit_code: int = 0
     why: str = ""
+    told: bool = True
 
 
 def ended_json(state: State, document: Document, data: Any, exit_code: int) -> dict[str, Any]:
@@ -63,10 +67,14 @@ class Running:
     Args:
         parts: The engine's collaborators.
         limit: How many run at one time; the others wait for their turn.
+
+    Attributes:
+        endings: Where operations have ended since this process began.
     """
 
     def __init__(self, parts: Parts, limit: int = 32) -> None:
         self._parts = parts
+        self.endings = Endings()
         self._turns = asyncio.Semaphore(limit)
         self._fresh: set[str] = set()
         self._operations: dict[str, Operation] = {}
@@ -112,8 +120,8 @@ class Running:
         self._begun.set()
         resumed = request_id not in self._fresh
         self._fresh.discard(request_id)
-        request = await self._parts.store.read(lambda db: requests.get(db, request_id))
-        if request is None or request.state is not State.RUNNING:
+        request = await self._running(request_id)
+        if request is None:
             return
         decoded = self._parts.rebuild(request)
         if decoded is None:
@@ -122,7 +130,22 @@ class Running:
         # What takes no lock (such as `cancel`) must not wait behind what it may be about.
         turn = self._turns if decoded[0].locks else contextlib.nullcontext()
         async with turn:
-            await self._operate(request, *decoded, journal, resumed)
+            # Read again: it may have been cancelled while it waited. Nothing may be awaited from
+            # here until the operation is listed, or a cancel could fall in between.
+            request = await self._running(request_id)
+            if request is not None:
+                await self._operate(request, *decoded, journal, resumed)
+
+    async def _running(self, request_id: str) -> Request | None:
+        """The request if it is running; a state database that cannot be read is waited for."""
+        while True:
+            try:
+                found = self._parts.store.read_now(lambda db: requests.get(db, request_id))
+            except StoreUnavailable as error:
+                log.error("operation waits for the database", request=request_id, why=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return found if found is not None and found.state is State.RUNNING else None
 
     async def _operate(
         self,
@@ -149,7 +172,7 @@ class Running:
             journal,
             resumed=resumed,
             changed=live.poke,
-            record=_Record(parts, request.id),
+            record=StoredRecord(parts, request.id),
             observer=parts.observer,
             translate=parts.translate,
         )
@@ -215,21 +238,31 @@ class Running:
             log.warning("live message not stored", request=request.id, why=str(error))
 
     async def _end(self, request: Request, ending: Ending) -> None:
-        """Commits the outcome; a state database that cannot be written is waited for."""
-        parts = self._parts
+        """Commits the outcome; a state database that cannot be written is waited for.
+
+        One that cannot be kept or shown, by a fault of a command or of ours, is told in short, or
+        in the audit log alone: without an outcome the target would stay locked.
+        """
+        parts, tell = self._parts, True
         while True:
+            work = partial(self._commit, request=request, ending=ending, tell=tell)
             try:
-                notice = await parts.store.write(lambda db: self._commit(db, request, ending))
+                notice = await parts.store.write(work)
                 break
             except StoreUnavailable as error:
                 log.error("outcome waits for the database", request=request.id, why=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:
+                if not tell:
+                    raise
+                tell = ending.told
+                ending = _in_short(request, ending, parts.translate(error))
         if notice is not None:
             replier = parts.replier(request)
             replier.deliver(request, notice)
             replier.finished(request, ending.data, ending.exit_code)
 
-    def _commit(self, db: Database, request: Request, ending: Ending) -> Notice | None:
+    def _commit(self, db: Database, request: Request, ending: Ending, tell: bool) -> Notice | None:
         parts, now = self._parts, self._parts.clock()
         outcome = ended_json(ending.state, ending.document, ending.data, ending.exit_code)
         moved = requests.transition(
@@ -237,7 +270,9 @@ class Running:
         )
         if not moved:
             return None
-        locks.release(db, request.id)
+        if locks.release(db, request.id):
+            path = LockPath.of(request.cluster, request.namespace, request.app)
+            self.endings.note(path, now)
         processes.clear(db, request.id)
         asker = asker_of(request)
         target = "/".join(p for p in (request.namespace, request.app) if p)
@@ -258,35 +293,20 @@ class Running:
         )
         kept = buttons.fill(db, ending.document, request, now, now + TOKEN_LIFE)
         notice = Notice(request.id, kept, final=True)
-        parts.publish(db, request, notice)
+        if tell:
+            parts.publish(db, request, notice)
         return notice
 
 
-class _Record:
-    """Steps and processes in the database, for `jobs`, `cancel` and the next start."""
-
-    def __init__(self, parts: Parts, request_id: str) -> None:
-        self._parts, self._id = parts, request_id
-
-    def step(self, name: str, state: StepState, detail: str) -> None:
-        now = self._parts.clock()
-        if state == "running":
-            self._later(lambda db: steps.begin(db, self._id, name, now))
-        else:
-            self._later(lambda db: steps.finish(db, self._id, name, state, now, detail))
-
-    async def process(self, step: str, pid: int, start_time: int) -> None:
-        now = self._parts.clock()
-        await self._parts.store.write(
-            lambda db: processes.record(db, self._id, step, pid, start_time, now)
-        )
-
-    def _later(self, work: Callable[[Database], Any]) -> None:
-        async def write() -> None:
-            with contextlib.suppress(StoreUnavailable):  # only a display; the journal has the truth
-                await self._parts.store.write(work)
-
-        self._parts.tasks.spawn(write(), "note a step")
+def _in_short(request: Request, ending: Ending, fault: OnpremError) -> Ending:
+    """How it ended, without the details that could not be shown."""
+    error = Failed(
+        f"{request.command}: {ending.state}",
+        why=f"its message could not be made: {fault.what}",
+        hint=f"{fault.hint or fault.why}. Look at the target with `status`",
+    )
+    document = messages.failure(error, request.id)
+    return Ending(ending.state, document, None, ending.exit_code, ending.why or str(error), False)
 
 
 def _stuck(request: Request) -> Ending:

@@ -7,8 +7,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.clock import now
 from bot.durable import Durable, Journal
+from bot.errors import StoreUnavailable
 
 
 async def finished(path: Path, names: list[str]) -> list[str]:
@@ -76,3 +79,23 @@ async def test_prune_forgets_only_what_ended_before(tmp_path: Path) -> None:
 async def test_the_loop_can_use_threads_after_a_close(tmp_path: Path) -> None:
     await finished(tmp_path / "workflows.db", ["r1"])
     assert await asyncio.to_thread(lambda: 1) == 1
+
+
+async def test_a_file_that_another_program_holds_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    async def body(request_id: str, journal: Journal) -> None:
+        begun.append(request_id)
+
+    path = tmp_path / "workflows.db"
+    durable = Durable(path, body, patience=0.2)
+    durable.launch()
+    holder = sqlite3.connect(path, isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="another program may hold it"):
+            await durable.start("r1")
+        assert begun == []
+    finally:
+        holder.close()
+        durable.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import UsageError
-from bot.locks import LockPath, conflicts
+from bot.locks import Endings, LockPath, conflicts
 
 names = st.text(min_size=1, max_size=6) | st.sampled_from(["a", "b", "a/b", "%2F", "a%", "/", ".."])
 paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: LockPath(tuple(parts)))
@@ -50,3 +50,23 @@ def test_a_hole_in_the_path_is_told(parts):
         LockPath.of(*parts)
     with pytest.raises(UsageError, match="CLUSTER/NAMESPACE"):
         LockPath.parse("/".join(parts))
+
+
+@pytest.mark.parametrize(
+    ("ended", "asked", "older"),
+    [
+        ("lab/shop/web", "lab/shop/web", True),
+        ("lab/shop/web", "lab/shop", True),
+        ("lab/shop/web", "lab", True),
+        ("lab/shop", "lab/shop/web", True),
+        ("lab", "lab/shop/web", True),
+        ("lab/shop/web", "lab/shop/api", False),
+        ("lab/shop", "lab/other/web", False),
+        ("lab/shop/web", "prod/shop/web", False),
+    ],
+)
+def test_endings_are_those_of_places_in_conflict(ended: str, asked: str, older: bool) -> None:
+    endings = Endings()
+    endings.note(LockPath.parse(ended), 100)
+    assert endings.after(LockPath.parse(asked), 99) is older
+    assert not endings.after(LockPath.parse(asked), 100)

@@ -57,6 +57,8 @@ class World:
         self.fail = False
         self.ok = True
         self.plan_error: Exception | None = None
+        self.planned = 0
+        self.thinking: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,18 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
     async def plan(ctx: Ctx, p: Size) -> Plan:
         if world.plan_error is not None:
             raise world.plan_error
-        weights = {True: Weight.TYPE, False: Weight.CONFIRM if p.size < world.size else Weight.RUN}
+        before = world.size
+        world.planned += 1
+        if world.thinking is not None:
+            await world.thinking.wait()
+        weights = {True: Weight.TYPE, False: Weight.CONFIRM if p.size < before else Weight.RUN}
         return Plan(
-            f"Size {p.name} from {world.size} to {p.size}",
-            facts={"before": world.size, "after": p.size},
-            changes=(Change("size", str(world.size), str(p.size)),),
+            f"Size {p.name} from {before} to {p.size}",
+            facts={"before": before, "after": p.size},
+            changes=(Change("size", str(before), str(p.size)),),
             weight=weights[p.size == 0],
             typed=p.name,
-            nothing=p.size == world.size,
+            nothing=p.size == before,
         )
 
     @command(
@@ -163,7 +169,21 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
         """Look at a thing."""
         return Sized(world.size)
 
-    return size, slow, look
+    @command(
+        "free",
+        effect=Effect.CHANGE,
+        role=Role.OPERATOR,
+        params=Size,
+        target=target,
+        plan=plan,
+        view=lambda result, now: Document.of(Title("freed")),
+        locks=False,
+    )
+    async def free(ctx: Ctx, p: Size, op: Op) -> Sized:
+        """Take no lock, as `cancel` does."""
+        return Sized(p.size)
+
+    return size, slow, free, look
 
 
 @dataclass
@@ -174,8 +194,11 @@ class Surface:
     stored: list[Notice] = field(default_factory=list)
     ended: dict[str, tuple[Any, int]] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    refuse: Callable[[Notice], bool] = lambda notice: False
 
     def store(self, db: Any, request: Request, notice: Notice) -> None:
+        if self.refuse(notice):
+            raise ValueError("it cannot be rendered")
         self.stored.append(notice)
 
     def deliver(self, request: Request, notice: Notice) -> None:

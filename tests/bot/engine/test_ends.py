@@ -1,0 +1,100 @@
+"""Every request comes to an end, and gives its lock back, whatever fails on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.config import FreezeConfig
+from bot.store import locks
+from bot.store.requests import State
+
+from .conftest import ADMIN, Rig, World, rig
+from .test_changes import ended, kinds, state
+
+
+async def test_no_freeze_stops_what_takes_no_lock(bench: Rig) -> None:
+    start = datetime.now(UTC) - timedelta(hours=1)
+    freeze = FreezeConfig(start=start, end=start + timedelta(days=1), reason="audit")
+    bench.settings["freezes"] = [freeze]
+    admission, answer = await bench.ask("free web 3")
+    assert answer is None
+    assert await ended(bench, admission.request) is State.DONE
+
+
+async def test_what_waits_for_its_turn_can_be_cancelled(bench: Rig) -> None:
+    bench.world.gate.clear()
+    for number in range(32):
+        await bench.ask(f"size web{number} 3")
+    await bench.until(lambda: len(bench.world.log) == 32)
+    last, _ = await bench.ask("size late 3")
+    assert await state(bench, last.request) is State.RUNNING
+    await bench.engine.cancel(last.request.id, ADMIN)
+    bench.world.gate.set()
+    assert await ended(bench, last.request) is State.CANCELLED
+    assert bench.world.log.count("first") == 32
+
+
+def _refuse_records(path: Path) -> Callable[[], None]:
+    """Lets the file of operations take no new one; returns what mends it."""
+
+    def run(sql: str) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute(sql)
+
+    run(
+        """CREATE TRIGGER refuse BEFORE INSERT ON workflow_status
+        BEGIN SELECT RAISE(FAIL, 'no room'); END"""
+    )
+    return lambda: run("DROP TRIGGER refuse")
+
+
+async def test_a_change_that_cannot_be_recorded_is_refused_before_it_acts(
+    tmp_path: Path, world: World
+) -> None:
+    async with rig(tmp_path, world) as bench:
+        mend = _refuse_records(tmp_path / "workflows.db")
+        admission, answer = await bench.ask("size web 3")
+        assert "record of operations cannot be written" in answer.document.headline
+        assert await state(bench, admission.request) is State.REFUSED
+        assert await bench.store.read(locks.held) == []
+        mend()
+        again, _ = await bench.ask("size web 3")
+        assert await ended(bench, again.request) is State.DONE
+    async with rig(tmp_path, world) as later:  # nor does the next start run what was refused
+        assert await state(later, admission.request) is State.REFUSED
+    assert world.log == ["first", "second"]
+
+
+async def test_an_outcome_that_cannot_be_shown_still_ends_the_operation(bench: Rig) -> None:
+    bench.surface.refuse = lambda notice: notice.final
+    admission, _ = await bench.ask("size web 3")
+    assert await ended(bench, admission.request) is State.DONE
+    assert await bench.store.read(locks.held) == []
+    assert await kinds(bench) == ["intent", "plan", "outcome"]
+
+
+async def test_an_outcome_that_cannot_be_shown_as_it_is_is_told_in_short(bench: Rig) -> None:
+    bench.surface.refuse = lambda notice: notice.document.headline == "size is 3"
+    admission, _ = await bench.ask("size web 3")
+    assert await ended(bench, admission.request) is State.DONE
+    assert bench.surface.stored[-1].document.headline == "size: done"
+
+
+async def test_a_plan_older_than_the_end_of_another_operation_is_not_run(bench: Rig) -> None:
+    slow = bench.world.thinking = asyncio.Event()
+    asking = asyncio.create_task(bench.ask("size web 3"))
+    await bench.until(lambda: bench.world.planned == 1)
+    bench.world.thinking = None
+    other, _ = await bench.ask("size web 9")
+    assert await ended(bench, other.request) is State.DONE
+    slow.set()
+    admission, answer = await asking
+    assert "ended while this one was planned" in str(answer.document)
+    assert await state(bench, admission.request) is State.REFUSED
+    assert await bench.store.read(locks.held) == []
+    assert bench.world.size == 9
