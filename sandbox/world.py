@@ -21,7 +21,6 @@ import yaml
 
 from sandbox.cluster import PracticeCluster, write_private
 from sandbox.completing import completer
-from sandbox.completion import Completion
 from sandbox.control import Control
 from sandbox.kube.controllers import Pace
 from sandbox.slack import Limits, SlackServer, practice_workspace
@@ -102,7 +101,7 @@ class World:
                 )
                 stack.push_async_callback(cluster.close)
                 started.append(cluster)
-            slack = _slack(limits, [cluster.name for cluster in started])
+            slack = _slack(limits)
             stack.push_async_callback(slack.close)
             await slack.start(chosen.slack)
             control = Control(started, slack)
@@ -198,18 +197,11 @@ def _directory(stack: AsyncExitStack, given: Path | None) -> Path:
     return made
 
 
-def _slack(limits: Limits | None, clusters: Sequence[str]) -> SlackServer:
+def _slack(limits: Limits | None) -> SlackServer:
     workspace = practice_workspace()
     workspace.app.commands, workspace.app.escape_commands = {COMMAND}, True
     workspace.add_channel("parse", ["alice", "vera", "adam"], topic="The Parse Server product")
-    app = parse_app(clusters)
-    lists = {
-        "apps": ["parse"],
-        "clusters": list(clusters),
-        "workloads": ["parse", *app["aliases"]],
-        "roles": ["viewer", "operator", "admin"],
-    }
-    return SlackServer(workspace, limits=limits, complete=Completion(COMMAND, lists))
+    return SlackServer(workspace, limits=limits)
 
 
 def line(world: World) -> str:
