@@ -14,7 +14,7 @@ class AlreadyRunning(OnpremError):
 
 
 class InstanceLock:
-    """One process per state directory: two DBOS processes would run the same step twice.
+    """One process per state directory: two processes would run the same step twice.
 
     The kernel drops the lock when the process ends, however it ends.
 

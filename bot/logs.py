@@ -33,4 +33,3 @@ def configure_logging(*, quiet: bool = False, redactor: Redactor | None = None) 
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, stream=sys.stderr)
-    logging.getLogger("dbos").setLevel(logging.ERROR)

@@ -25,6 +25,7 @@ from bot.store.db import Store
 from bot.store.verify import verify
 from bot.tasks import Tasks
 from bot.wiring import Product, build
+from integrations.kubernetes import sdk
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,9 @@ async def run(config: Config, redactor: Redactor) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     chores = Tasks()
+    loading = chores.spawn(asyncio.to_thread(sdk.load), "load the Kubernetes client")
     async with serving(config, redactor=redactor) as product:
+        await asyncio.wait([loading])  # else the first command would
         chores.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
         chores.spawn(_regularly(NIGHT_SECONDS, lambda: _nightly(product)), "nightly")
         if (slack := product.slack) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from bot.engine import buttons, messages
 from bot.engine.parts import Parts, asker_of, plan_json
 from bot.engine.ports import Answer, Notice
 from bot.engine.running import Running, ended_json
+from bot.engine.turns import Turns
 from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
 from bot.locks import LockPath
 from bot.render.document import Actions, Button, Document, Note, Table
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PLAN_SECONDS = 30.0
 QUESTION_SECONDS = 900
+# A plan only reads, so its beginning needs no mark; `planning` is a question that was answered.
+UNDECIDED = frozenset({State.ACKED, State.PLANNING})
 
 Decoded = tuple[Command[Any, Any], Any]
 
@@ -38,10 +41,12 @@ class Changes:
         parts: The engine's collaborators.
         running: Runs what was launched.
         durable: Starts and continues operations.
+        turns: Bounds how many are planned at a time.
     """
 
-    def __init__(self, parts: Parts, running: Running, durable: Durable) -> None:
+    def __init__(self, parts: Parts, running: Running, durable: Durable, turns: Turns) -> None:
         self._parts, self._running, self._durable = parts, running, durable
+        self._turns = turns
 
     async def begin(self, request: Request, decoded: Decoded) -> Answer | None:
         """Plans an acknowledged request and launches it, asks for a decision, or refuses it.
@@ -49,13 +54,12 @@ class Changes:
         Returns:
             What only the asker sees, when it ends here.
         """
-        command, params = decoded
-        now = {State.ACKED, State.PLANNING}
-        moved = await self._parts.store.write(
-            lambda db: requests.transition(db, request.id, State.PLANNING, expect=now)
-        )
-        if not moved:
-            return None
+        async with self._turns.plan(waits=decoded[0].locks):
+            return await self._begin(request, *decoded)
+
+    async def _begin(
+        self, request: Request, command: Command[Any, Any], params: Any
+    ) -> Answer | None:
         began = self._parts.clock()
         try:
             plan = await self._plan(request, command, params, asker_of(request))
@@ -103,7 +107,7 @@ class Changes:
         title = "Left alone" if by else "Expired without an answer"
         summary = str((request.plan or {}).get("summary", request.text))
         document = messages.closed(f"{title}: {summary}", by, self._note(request))
-        await self._end(request, state, document, by=by, expect={State.WAITING, State.PLANNING})
+        await self._end(request, state, document, by=by, expect=UNDECIDED | {State.WAITING})
 
     async def _plan(
         self, request: Request, command: Command[Any, Any], params: Any, asker: Asker
@@ -134,7 +138,7 @@ class Changes:
                 db,
                 request.id,
                 State.WAITING,
-                expect={State.PLANNING},
+                expect=UNDECIDED,
                 plan=plan_json(shown),
                 fingerprint=plan.fingerprint(request.command, request.params),
             )
@@ -231,7 +235,7 @@ class Changes:
             db,
             request.id,
             State.RUNNING,
-            expect={State.PLANNING},
+            expect=UNDECIDED,
             started_at=now,
             confirmed_by=confirmed_by,
             plan=plan_json(plan),
@@ -249,7 +253,7 @@ class Changes:
             *messages.closed(plan.summary, None, self._note(request)).elements,
             *messages.preview(plan),
         )
-        await self._end(request, State.DONE, document, expect={State.PLANNING}, quiet=True)
+        await self._end(request, State.DONE, document, expect=UNDECIDED, quiet=True)
         return Answer(document, {"summary": plan.summary, "changed": False})
 
     async def _refuse(
@@ -262,7 +266,7 @@ class Changes:
             again = Actions((Button("Ask again", "run", command=request.text),))
             document = Document.of(*document.elements, again, self._note(request))
         state = State.REFUSED
-        expect = {State.PLANNING, State.RUNNING}
+        expect = UNDECIDED | {State.RUNNING}
         await self._end(
             request, state, document, by=by, error=error, expect=expect, quiet=not shown
         )
@@ -274,7 +278,7 @@ class Changes:
         state: State,
         document: Document,
         *,
-        expect: set[State],
+        expect: Collection[State],
         by: Asker | None = None,
         error: OnpremError | None = None,
         quiet: bool = False,

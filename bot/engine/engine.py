@@ -15,6 +15,7 @@ from bot.engine.changes import Changes
 from bot.engine.parts import Parts, asker_of
 from bot.engine.ports import Admission, Answer, Incoming, Notice, Press
 from bot.engine.running import Running, answer
+from bot.engine.turns import Turns
 from bot.errors import OnpremError, Refused
 from bot.store import approvals, requests
 from bot.store.requests import Request, State
@@ -40,9 +41,10 @@ class Engine:
 
     def __init__(self, parts: Parts, workflows: Path) -> None:
         self._parts = parts
-        self._running = Running(parts)
+        self._turns = Turns()
+        self._running = Running(parts, self._turns)
         self._durable = Durable(workflows, self._running.body)
-        self._changes = Changes(parts, self._running, self._durable)
+        self._changes = Changes(parts, self._running, self._durable, self._turns)
         self._admissions = Admissions(parts)
 
     async def start(self) -> None:
@@ -51,23 +53,22 @@ class Engine:
         left = await self._parts.store.read(
             lambda db: requests.find(db, states=open_states, limit=100_000)
         )
-        self._running.expect(r.id for r in left if r.state is State.RUNNING)
-        self._durable.launch()
+        self._durable.launch([one.id for one in left if one.state is State.RUNNING])
         for request in left:
-            if request.state is State.RUNNING:
-                await self._durable.start(request.id)
-            elif request.state is State.RECEIVED:
+            if request.state is State.RECEIVED:
                 await self._tell_lost(request)
-            else:
+            elif request.state is not State.RUNNING:
                 self._parts.tasks.spawn(self._again(request), f"begin {request.id}")
 
     async def admit(self, incoming: Incoming) -> Admission:
         """Parses, authorizes and commits the intent; no network."""
-        return await self._admissions.admit(incoming)
+        with self._turns.admitting():
+            return await self._admissions.admit(incoming)
 
     async def press(self, press: Press) -> Admission:
         """The same for a button: the token is used up, or it says why not."""
-        return await self._admissions.press(press)
+        with self._turns.admitting():
+            return await self._admissions.press(press)
 
     async def proceed(self, admission: Admission, asker: Asker | None = None) -> Answer | None:
         """Goes on after the acknowledgement was written.
@@ -149,7 +150,7 @@ class Engine:
     async def drain(self, seconds: float) -> bool:
         """Takes nothing new and lets running operations end; False when some did not."""
         self._admissions.closed = True
-        return await self._running.settle(seconds)
+        return await self._durable.settle(seconds)
 
     def close(self) -> None:
         """Stops; operations cut off here are continued by the next `start`."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from bot.engine.operation import Operation
 from bot.engine.parts import Parts, asker_of
 from bot.engine.ports import Answer, Notice
 from bot.engine.recording import StoredRecord
+from bot.engine.turns import Turns
 from bot.errors import Cancelled, Failed, OnpremError, StoreUnavailable
 from bot.locks import Endings, LockPath
 from bot.render.document import Document, to_json
@@ -35,8 +35,6 @@ log = structlog.get_logger(__name__)
 
 TOKEN_LIFE = 86_400_000_000  # microseconds: how long result buttons work
 RETRY_SECONDS = 1.0
-RESUME_SECONDS = 15.0
-"""How long an ending process waits for an operation that DBOS has yet to pick up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +64,21 @@ class Running:
 
     Args:
         parts: The engine's collaborators.
-        limit: How many run at one time; the others wait for their turn.
+        turns: Bounds how many run at a time.
 
     Attributes:
         endings: Where operations have ended since this process began.
     """
 
-    def __init__(self, parts: Parts, limit: int = 32) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, turns: Turns) -> None:
+        self._parts, self._turns = parts, turns
         self.endings = Endings()
-        self._turns = asyncio.Semaphore(limit)
         self._fresh: set[str] = set()
         self._operations: dict[str, Operation] = {}
-        self._bodies: set[asyncio.Task[Any]] = set()
-        self._expected: set[str] = set()
-        self._begun = asyncio.Event()
 
     def fresh(self, request_id: str) -> None:
         """Says that no earlier process has begun this operation."""
         self._fresh.add(request_id)
-
-    def expect(self, request_ids: Iterable[str]) -> None:
-        """Says that operations which an earlier process began will go on here soon."""
-        self._expected.update(request_ids)
 
     def cancel(self, request_id: str, by: str) -> bool:
         """Asks a running operation to stop; False when it does not run here."""
@@ -97,27 +87,8 @@ class Running:
             operation.cancel(by)
         return operation is not None
 
-    async def settle(self, seconds: float) -> bool:
-        """Waits until nothing runs; False when something still does after that time."""
-        try:
-            async with asyncio.timeout(min(seconds, RESUME_SECONDS)):
-                while self._expected:
-                    self._begun.clear()
-                    await self._begun.wait()
-        except TimeoutError:
-            log.warning("not begun again", requests=sorted(self._expected))
-        if self._bodies:
-            await asyncio.wait(tuple(self._bodies), timeout=seconds)
-        return not self._bodies and not self._expected
-
     async def body(self, request_id: str, journal: Journal) -> None:
         """One operation, from wherever it stands to its outcome. Never raises."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine runs in a task
-        self._bodies.add(task)
-        task.add_done_callback(self._bodies.discard)
-        self._expected.discard(request_id)
-        self._begun.set()
         resumed = request_id not in self._fresh
         self._fresh.discard(request_id)
         request = await self._running(request_id)
@@ -128,8 +99,7 @@ class Running:
             await self._end(request, _stuck(request))
             return
         # What takes no lock (such as `cancel`) must not wait behind what it may be about.
-        turn = self._turns if decoded[0].locks else contextlib.nullcontext()
-        async with turn:
+        async with self._turns.run(waits=decoded[0].locks):
             # Read again: it may have been cancelled while it waited. Nothing may be awaited from
             # here until the operation is listed, or a cancel could fall in between.
             request = await self._running(request_id)

@@ -18,21 +18,12 @@ def check_runtime(
     python: tuple[int, ...] = sys.version_info[:3],
     sqlite: tuple[int, ...] = sqlite3.sqlite_version_info,
 ) -> str:
-    """Says why this Python and SQLite cannot carry the product; empty when they can.
-
-    DBOS asks SQLite for `unixepoch('subsec')` on Python 3.12 and later, which SQLite answers from
-    3.42 on; before, it stops at its first row with a NOT NULL failure.
-    """
+    """Says why this Python and SQLite cannot carry the product; empty when they can."""
     have = f"this Python {_dotted(python)} uses SQLite {_dotted(sqlite)}"
     if python < (3, 11):
         return f"Python 3.11 or newer is needed, this is {_dotted(python)}."
     if sqlite < OLDEST_SQLITE:
         return f"SQLite {_dotted(OLDEST_SQLITE)} or newer is needed; {have}."
-    if python >= (3, 12) and sqlite < (3, 42, 0):
-        return (
-            f"With Python 3.12 or newer SQLite 3.42 or newer is needed; {have}. "
-            "Use Python 3.11, or a Python built with a newer SQLite."
-        )
     return ""
 
 

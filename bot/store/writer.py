@@ -67,10 +67,14 @@ class Writer:
 
     async def close(self) -> None:
         """Lets what is queued commit, then closes the connection."""
+        await asyncio.to_thread(self.stop)
+
+    def stop(self) -> None:
+        """The same, waiting in the caller's thread: a commit takes milliseconds."""
         if not self._closing.is_set():
             self._closing.set()
             self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        self._thread.join()
 
     def _run(self) -> None:
         db: Database | None = None

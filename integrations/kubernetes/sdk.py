@@ -105,6 +105,11 @@ def ws_client(config: Configuration, *, heartbeat: float) -> ApiClient:
     return client  # type: ignore[no-any-return]
 
 
+def load() -> None:
+    """Imports the SDK, which takes some tenths of a second, before anybody waits for it."""
+    _sdk()
+
+
 def _sdk() -> Any:
     import kubernetes.aio
 

@@ -1,101 +1,200 @@
-"""Durable operations over the real DBOS and a real file."""
+"""Durable operations over a real file."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.clock import now
-from bot.durable import Durable, Journal
+from bot.durable import Body, Durable, Journal
 from bot.errors import StoreUnavailable
 
 
-async def finished(path: Path, names: list[str]) -> list[str]:
-    """Runs an operation of two steps for each name; returns what acted."""
-    acted: list[str] = []
-    done = asyncio.Event()
-    left = set(names)
+class Work:
+    """Operations of two steps that note what acted, and can be held in one."""
 
-    async def body(request_id: str, journal: Journal) -> Any:
+    def __init__(self) -> None:
+        self.acted: list[str] = []
+        self.ended: list[str] = []
+        self.results: list[Any] = []
+        self.held = ""
+        self.changed = asyncio.Condition()
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def body(self, request_id: str, journal: Journal) -> None:
         for step in ("one", "two"):
+            self.results.append(await journal.once(step, self._act(f"{request_id} {step}")))
+        self.ended.append(request_id)
+        await self._tell()
 
-            async def act(step: str = step) -> str:
-                acted.append(f"{request_id} {step}")
-                return step
+    def _act(self, name: str) -> Callable[[], Awaitable[Any]]:
+        async def act() -> dict[str, Any]:
+            self.acted.append(name)
+            await self._tell()
+            if name == self.held:
+                await asyncio.Event().wait()
+            await self.go.wait()
+            return {"value": (name, 1)}
 
-            assert await journal.once(step, act) == step
-        left.discard(request_id)
-        if not left:
-            done.set()
+        return act
 
+    async def _tell(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(true)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "workflows.db"
+
+
+@asynccontextmanager
+async def launched(path: Path, body: Body, *running: str) -> AsyncIterator[Durable]:
     durable = Durable(path, body)
-    durable.launch()
+    durable.launch(running)
     try:
-        for name in names:
-            await durable.start(name)
-        async with asyncio.timeout(10):
-            await done.wait()
+        yield durable
     finally:
         durable.close()
-    return acted
+        await durable.settle(5)
 
 
-async def test_steps_run_once_and_a_second_start_does_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "workflows.db"
-    assert await finished(path, ["r1", "r1"]) == ["r1 one", "r1 two"]
-
-
-async def test_the_file_is_private_json_and_write_ahead(tmp_path: Path) -> None:
-    path = tmp_path / "workflows.db"
-    await finished(path, ["r1"])
-    assert path.stat().st_mode & 0o777 == 0o600
+def rows(path: Path) -> set[tuple[str, str]]:
     with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        kinds = {row[0] for row in db.execute("SELECT serialization FROM workflow_status")}
+        found = set(db.execute("SELECT request_id, step FROM results"))
     db.close()
-    assert kinds == {"onprem_json"}
+    return found
 
 
-async def test_prune_forgets_only_what_ended_before(tmp_path: Path) -> None:
-    path = tmp_path / "workflows.db"
-    await finished(path, ["r1", "r2"])
-
-    async def nothing(request_id: str, journal: Journal) -> None: ...
-
-    durable = Durable(path, nothing)
-    durable.launch()
-    try:
-        assert await durable.prune(now() - 3_600_000_000) == 0
-        assert await durable.prune(now() + 3_600_000_000) == 2
-        assert await durable.prune(now() + 3_600_000_000) == 0
-    finally:
-        durable.close()
+def refuse(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON results BEGIN SELECT RAISE(FAIL, 'full'); END"
+        )
 
 
-async def test_the_loop_can_use_threads_after_a_close(tmp_path: Path) -> None:
-    await finished(tmp_path / "workflows.db", ["r1"])
-    assert await asyncio.to_thread(lambda: 1) == 1
+def mend(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER refuse")
 
 
-async def test_a_file_that_another_program_holds_is_told_and_not_waited_for(tmp_path: Path) -> None:
-    begun: list[str] = []
+async def test_steps_run_once_and_a_second_start_does_nothing(path: Path) -> None:
+    work = Work()
+    async with launched(path, work.body) as durable:
+        await durable.start("r1")
+        await durable.start("r1")
+        assert await durable.settle(10)
+    assert work.acted == ["r1 one", "r1 two"]
+
+
+async def test_an_operation_that_was_cut_goes_on_at_its_step(path: Path) -> None:
+    first = Work()
+    first.held = "r1 two"
+    async with launched(path, first.body) as durable:
+        await durable.start("r1")
+        await first.until(lambda: first.acted == ["r1 one", "r1 two"])
+        assert rows(path) == {("r1", ""), ("r1", "one")}
+    again = Work()
+    async with launched(path, again.body, "r1") as durable:
+        assert await durable.settle(10)
+    assert again.acted == ["r1 two"]
+    assert again.ended == ["r1"]
+
+
+async def test_a_result_is_the_same_at_once_and_after_a_kill(path: Path) -> None:
+    first = Work()
+    first.held = "r1 two"
+    async with launched(path, first.body) as durable:
+        await durable.start("r1")
+        await first.until(lambda: len(first.acted) == 2)
+    again = Work()
+    async with launched(path, again.body, "r1") as durable:
+        assert await durable.settle(10)
+    assert first.results == [{"value": ["r1 one", 1]}]
+    assert again.results == [{"value": ["r1 one", 1]}, {"value": ["r1 two", 1]}]
+
+
+async def test_a_step_that_raises_is_not_on_record(path: Path) -> None:
+    seen: list[str] = []
 
     async def body(request_id: str, journal: Journal) -> None:
-        begun.append(request_id)
+        async def fail() -> None:
+            raise OSError("no")
 
-    path = tmp_path / "workflows.db"
-    durable = Durable(path, body, patience=0.2)
-    durable.launch()
-    holder = sqlite3.connect(path, isolation_level=None)
-    try:
-        holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable, match="another program may hold it"):
+        try:
+            await journal.once("one", fail)
+        except OSError as error:
+            seen.append(str(error))
+
+    async with launched(path, body) as durable:
+        await durable.start("r1")
+        assert await durable.settle(10)
+    assert seen == ["no"]
+
+
+async def test_results_go_with_the_end_of_their_operation(path: Path) -> None:
+    work = Work()
+    work.held = "r2 two"
+    async with launched(path, work.body) as durable:
+        await durable.start("r1")
+        await durable.start("r2")
+        await work.until(lambda: "r2 two" in work.acted)
+        await work.until(lambda: "r1" in work.ended)
+        async with asyncio.timeout(10):
+            while rows(path) != {("r2", ""), ("r2", "one")}:
+                await asyncio.sleep(0)
+
+
+async def test_a_launch_forgets_what_no_request_runs(path: Path) -> None:
+    work = Work()
+    work.held = "r1 two"
+    async with launched(path, work.body) as durable:
+        await durable.start("r1")
+        await work.until(lambda: "r1 two" in work.acted)
+    async with launched(path, Work().body):
+        assert rows(path) == set()
+
+
+async def test_the_file_is_private_and_write_ahead(path: Path) -> None:
+    async with launched(path, Work().body):
+        assert path.stat().st_mode & 0o777 == 0o600
+        with sqlite3.connect(path) as db:
+            assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        db.close()
+
+
+async def test_a_full_disk_is_waited_for_and_nothing_acts_twice(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.durable.RETRY_SECONDS", 0.01)
+    work = Work()
+    work.go.clear()
+    async with launched(path, work.body) as durable:
+        await durable.start("r1")
+        await work.until(lambda: work.acted == ["r1 one"])
+        refuse(path)
+        work.go.set()
+        await asyncio.sleep(0.1)
+        assert work.acted == ["r1 one"]
+        mend(path)
+        assert await durable.settle(10)
+    assert work.acted == ["r1 one", "r1 two"]
+
+
+async def test_what_cannot_be_recorded_does_not_begin(path: Path) -> None:
+    work = Work()
+    async with launched(path, work.body) as durable:
+        refuse(path)
+        with pytest.raises(StoreUnavailable, match="cannot be written"):
             await durable.start("r1")
-        assert begun == []
-    finally:
-        holder.close()
-        durable.close()
+    assert work.acted == []

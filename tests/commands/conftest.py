@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 
 class Journal:
-    """Results of finished steps; what DBOS keeps."""
+    """Results of finished steps; what `bot.durable` keeps."""
 
     def __init__(self) -> None:
         self.results: dict[str, Any] = {}

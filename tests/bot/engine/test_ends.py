@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.config import FreezeConfig
+from bot.engine.turns import RUNS
 from bot.store import locks
 from bot.store.requests import State
 
@@ -28,15 +29,15 @@ async def test_no_freeze_stops_what_takes_no_lock(bench: Rig) -> None:
 
 async def test_what_waits_for_its_turn_can_be_cancelled(bench: Rig) -> None:
     bench.world.gate.clear()
-    for number in range(32):
+    for number in range(RUNS):
         await bench.ask(f"size web{number} 3")
-    await bench.until(lambda: len(bench.world.log) == 32)
+    await bench.until(lambda: len(bench.world.log) == RUNS)
     last, _ = await bench.ask("size late 3")
     assert await state(bench, last.request) is State.RUNNING
     await bench.engine.cancel(last.request.id, ADMIN)
     bench.world.gate.set()
     assert await ended(bench, last.request) is State.CANCELLED
-    assert bench.world.log.count("first") == 32
+    assert bench.world.log.count("first") == RUNS
 
 
 def _refuse_records(path: Path) -> Callable[[], None]:
@@ -47,7 +48,7 @@ def _refuse_records(path: Path) -> Callable[[], None]:
             db.execute(sql)
 
     run(
-        """CREATE TRIGGER refuse BEFORE INSERT ON workflow_status
+        """CREATE TRIGGER refuse BEFORE INSERT ON results
         BEGIN SELECT RAISE(FAIL, 'no room'); END"""
     )
     return lambda: run("DROP TRIGGER refuse")
