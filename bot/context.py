@@ -182,7 +182,8 @@ class Op(Protocol):
 
         Args:
             name: For people and for the record; unique within the operation.
-            do: Acts, and returns a JSON value.
+            do: Acts, and returns a JSON value. A mapping whose `ok` is false is shown as failed,
+                and the operation goes on with it.
             done: Looks whether the world already shows the result: its JSON value, or None for
                 "not yet". Asked first whenever the step may have been begun before.
             interruptible: Only waits (a roll-out, say), so `cancel` may end it in the middle. A

@@ -284,9 +284,10 @@ def _denied(
             and condition.holds(ask.params)
         )
     would = list(dict.fromkeys(would))
-    return Decision(
-        False, f"{why}. It would be allowed by {_words(would, 'or')}.", None, tuple(would)
-    )
+    other = f"It would be allowed by {_words(would, 'or')}."
+    if would == [f"role {least.name.lower()}"]:
+        other = "Ask an admin for that role."
+    return Decision(False, f"{why}. {other}", None, tuple(would))
 
 
 def _words(items: Sequence[str], last: str = "and") -> str:

@@ -78,6 +78,11 @@ class Said:
     next: str = ""
 
 
+def called(ctx: Ctx, subject: str) -> str:
+    """What people call a subject; its own name where the configuration knows no other."""
+    return ctx.config.person_of(subject).removeprefix("person:")
+
+
 def view_said(result: Said, now: int) -> Document:
     """The line, a note, the next step."""
     return Document.of(
@@ -176,7 +181,9 @@ async def role_grant(ctx: Ctx, p: RoleGrant, op: Op) -> Said:
 
     await op.step("give the role", give, done=has)
     return Said(
-        f"{subject} has role {p.role} now", "It holds from the next command on.", "role list"
+        f"{called(ctx, subject)} has role {p.role} now",
+        "It holds from the next command on.",
+        "role list",
     )
 
 
@@ -227,7 +234,7 @@ async def role_revoke(ctx: Ctx, p: RoleGrant, op: Op) -> Said:
         return None if (subject, p.role) in held else True
 
     await op.step("take the role away", take, done=gone)
-    return Said(f"{subject} no longer has role {p.role}", next="role list")
+    return Said(f"{called(ctx, subject)} no longer has role {p.role}", next="role list")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ class Line:
     Attributes:
         state: `running`, `worked`, `failed`, `did not come up` or helm's own word.
         at: Microseconds UTC.
+        description: What made it, in words.
+        job: The id of the job that made it, where one did.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Line:
     version: str
     at: int | None
     description: str
+    job: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,12 @@ _TONES: dict[str, Any] = {"running": "good", "failed": "bad", "did not come up":
 
 
 def view_revisions(result: Revisions, now: int) -> Document:
-    """A table of revisions, newest first."""
+    """A table of revisions, newest first; the chart is in it when it ever changed."""
+    charts = {r.chart for r in result.lines}
+    columns: tuple[str, ...] = ("revision", "state", "version", "when", "description")
+    columns += ("chart",) if len(charts) > 1 else ()
     rows = tuple(
-        (str(r.number), r.state, r.version, r.chart, ago(r.at, now), r.description)
+        (str(r.number), r.state, r.version, ago(r.at, now), r.description, r.chart)[: len(columns)]
         for r in result.lines
     )
     buttons = [Button("Status", "run", command=f"status {result.app}")]
@@ -89,7 +95,7 @@ def view_revisions(result: Revisions, now: int) -> Document:
     return Document.of(
         Title(f"{result.app} on {result.cluster}: {count(len(rows), 'revision')}"),
         Table(
-            ("revision", "state", "version", "chart", "when", "description"),
+            columns,
             rows,
             tones=tuple(_TONES.get(r.state, "plain") for r in result.lines),
             empty="never deployed",
@@ -120,17 +126,17 @@ async def history(ctx: Ctx, p: History) -> Revisions:
             r.chart,
             versions[r.number],
             moment(r.updated),
-            _words(ctx, r.description),
+            *_words(ctx, r.description),
         )
         for r in reversed(found)
     )
     return Revisions(p.app, ref.cluster, lines, deployment.default_target(found, good))
 
 
-def _words(ctx: Ctx, description: str) -> str:
-    """Our own description without its first word, which is the job's id."""
+def _words(ctx: Ctx, description: str) -> tuple[str, str]:
+    """Our own description without its first word, and that: the job's id."""
     first, _, rest = description.partition(" ")
-    return f"{rest} (job {first})" if ctx.desk.is_request_id(first) and rest else description
+    return (rest, first) if ctx.desk.is_request_id(first) and rest else (description, "")
 
 
 def _state(status: str, good: bool) -> str:
@@ -230,8 +236,9 @@ async def _difference(
         ctx.desk.overrides(ref.target),
         ctx.desk.overrides(ref.target, to),
     )
-    delta = values.compare(before, after, ref.config.secret_values)
     wishes = deployment.wishes_of(old)
+    scaled = overrides.applied(ref.config, after, _scaled(wishes))
+    delta = values.compare(before, scaled, ref.config.secret_values)
     sizes = _sizes(ref, items, computed, wishes)
     deployment.refuse_members(ref, sizes)
     changes = (*delta.changed, *delta.dropped)
@@ -245,8 +252,11 @@ def _sizes(
     ref: AppRef, items: Any, computed: dict[str, Any], wishes: tuple[Wish, ...]
 ) -> tuple[Resize, ...]:
     """Sizes that differ, seen from what `scale` had set at that revision."""
-    scaled = tuple(wish for wish in wishes if wish.kind == REPLICAS)
-    return deployment.resizes(ref, items, overrides.applied(ref.config, computed, scaled))
+    return deployment.resizes(ref, items, overrides.applied(ref.config, computed, _scaled(wishes)))
+
+
+def _scaled(wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:
+    return tuple(wish for wish in wishes if wish.kind == REPLICAS)
 
 
 @command(

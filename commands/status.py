@@ -37,7 +37,7 @@ from bot.releases.targets import (
     owner_target,
     resolve_workload,
 )
-from bot.releases.words import ago, count, moment
+from bot.releases.words import ago, count, moment, short_image
 from bot.releases.workloads import find_all
 
 if TYPE_CHECKING:
@@ -169,7 +169,8 @@ def _full(s: AppState, now: int) -> Document:
             )
         )
     rows = tuple(
-        (p.path, f"{p.ready}/{p.wanted}", p.image, ago(p.created_at, now)) for p in s.parts
+        (p.path, f"{p.ready}/{p.wanted}", short_image(p.image), ago(p.created_at, now))
+        for p in s.parts
     )
     tones: tuple[Any, ...] = tuple(
         "bad" if p.problems else "warn" if p.ready < p.wanted else "good" for p in s.parts

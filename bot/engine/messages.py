@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from bot.context import Asker, Plan, Weight
@@ -11,6 +12,7 @@ from bot.render.document import (
     Button,
     Document,
     Element,
+    Inline,
     Mono,
     Note,
     Person,
@@ -23,6 +25,8 @@ from bot.render.document import (
     When,
     marked,
 )
+
+_MENTION = re.compile(r"<@([A-Z0-9]+)>")
 
 
 def failure(error: OnpremError, reference: str = "") -> Document:
@@ -40,12 +44,22 @@ def asked(asker: Asker, text: str, request_id: str, at: int) -> Note:
     return Note.of(
         Person(asker.actor, asker.name),
         " asked ",
-        Mono(text),
+        *_typed(text, asker.actor),
         " ",
         When(at),
         " · job ",
         Mono(request_id),
     )
+
+
+def _typed(text: str, actor: str) -> Iterable[Inline]:
+    """A command as it was typed; people whom it mentions are mentioned again."""
+    team = actor.rpartition("/")[0]
+    for number, part in enumerate(_MENTION.split(text)):
+        if number % 2:
+            yield from (" ", Person(f"{team}/{part}", f"@{part}"), " ")
+        elif part.strip():
+            yield Mono(part.strip())
 
 
 def preview(plan: Plan) -> tuple[Element, ...]:

@@ -105,8 +105,10 @@ class Operation:
             error = revive(result["error"])
             self._show(name, "failed", str(error))
             raise error
-        self._show(name, "skipped" if result.get("seen") else "done")
-        return result["value"]
+        value = result["value"]
+        bad = isinstance(value, Mapping) and value.get("ok") is False
+        self._show(name, "failed" if bad else "skipped" if result.get("seen") else "done")
+        return value
 
     async def say(self, detail: str) -> None:
         """See `bot.context.Op.say`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.releases.words import moment
+from bot.releases.words import moment, short_image
 
 if TYPE_CHECKING:
     from integrations.helm.models import Revision
@@ -103,7 +103,7 @@ async def final_picture(
     except IntegrationError:
         return ()
     states = [describe_workload(item) for item in items]
-    return tuple((s.path, f"{s.ready}/{s.wanted}", s.image) for s in states)
+    return tuple((s.path, f"{s.ready}/{s.wanted}", short_image(s.image)) for s in states)
 
 
 async def examine(kube: KubeClient, namespace: str, items: Iterable[Object]) -> list[WorkloadState]:

@@ -47,6 +47,11 @@ def moment(text: str) -> int | None:
     return int(aware.timestamp() * SECOND)
 
 
+def short_image(image: str) -> str:
+    """An image without what everybody knows: `docker.io/library/mongo:8.0` → `mongo:8.0`."""
+    return image.removeprefix("docker.io/").removeprefix("library/")
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """`1 app`, `2 apps`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

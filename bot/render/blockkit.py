@@ -7,6 +7,7 @@ tail, long tables their head, and the whole comes as a file; so does a message t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -67,7 +68,7 @@ def render(document: Document) -> Rendered:
     """Renders a document; whatever it holds, the result is within all of Slack's limits."""
     for inline in (SECTION, 1_200, 400):
         drawing = _Drawing(inline)
-        blocks = [block for element in document.elements for block in drawing.draw(element)]
+        blocks = list(drawing.draw_all(document.elements))
         if len(blocks) <= BLOCKS and _size(blocks) <= CHARACTERS:
             break
     else:
@@ -90,6 +91,17 @@ class _Drawing:
     inline: int
     files: list[File] = field(default_factory=list)
     _buttons: int = 0
+
+    def draw_all(self, elements: Iterable[Element]) -> Iterator[Block]:
+        """Elements in order; small print that stands together shares a block, and so its lines."""
+        for together, group in itertools.groupby(elements, _is_small_print):
+            if together:
+                notes = [note for note in group if isinstance(note, Note)]
+                yield from _context(
+                    text for note in notes for text in mrkdwn.packed(note.parts, SECTION)
+                )
+            else:
+                yield from (block for element in group for block in self.draw(element))
 
     def draw(self, element: Element) -> Iterator[Block]:
         match element:
@@ -207,6 +219,10 @@ def _progress(progress: Progress) -> Iterator[Block]:
         detail = f" – {step.detail}" if step.detail else ""
         parts.append(clean(f"{STEP_EMOJI[step.state]} {step.name}{said}{detail}", breaks=False))
     yield from map(_section, mrkdwn.packed(("\n".join(parts),), SECTION))
+
+
+def _is_small_print(element: Element) -> bool:
+    return isinstance(element, Note) and element.tone == "plain"
 
 
 def _toned(note: Note) -> tuple[Any, ...]:

@@ -245,6 +245,7 @@ def _table(element: Table) -> RenderableType:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
     )
     for column in element.columns:
         table.add_column(RichText(clean(column, breaks=False)), overflow="fold")

@@ -23,7 +23,7 @@ _UNSHOWN = re.compile(
 
 TONE_WORD: dict[Tone, str] = {"plain": "", "good": "OK", "warn": "Warning", "bad": "Problem"}
 TONE_EMOJI: dict[Tone, str] = {"plain": "", "good": "✅", "warn": "⚠️", "bad": "❌"}
-TONE_MARK: dict[Tone, str] = {"plain": "", "good": "+", "warn": "!", "bad": "x"}
+TONE_MARK: dict[Tone, str] = {"plain": "", "good": "", "warn": "!", "bad": "x"}
 STEP_EMOJI: dict[StepState, str] = {
     "pending": "⚪",
     "running": "🔄",
@@ -81,8 +81,8 @@ def row_tones(table: Table) -> list[Tone]:
 
 
 def table_lines(table: Table) -> list[str]:
-    """Aligned columns under their names; toned rows carry a mark in front."""
-    toned = any(tone != "plain" for tone in table.tones)
+    """Aligned columns under their names; rows that want attention carry a mark in front."""
+    toned = any(TONE_MARK[tone] for tone in row_tones(table))
     head = ["", *table.columns] if toned else list(table.columns)
     rows = [[clean(cell, breaks=False) for cell in row] for row in table.rows]
     if toned:

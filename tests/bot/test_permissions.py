@@ -48,7 +48,7 @@ def test_nothing_is_allowed_by_default_but_what_everybody_may():
     assert not decision.allowed
     assert decision.would_allow == ("role operator",)
     assert decision.reason == (
-        "`scale` needs role operator, and you have none. It would be allowed by role operator."
+        "`scale` needs role operator, and you have none. Ask an admin for that role."
     )
     assert decide(policy(), ADA, Ask("help")).allowed
 

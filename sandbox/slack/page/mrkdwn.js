@@ -92,8 +92,28 @@ function reference(inside) {
 
 const mention = (name) => h("span", { class: "mention" }, `@${name}`);
 
+const SHORT = { year: "numeric", month: "short", day: "numeric" };
+const LONG = { weekday: "long", year: "numeric", month: "long", day: "numeric" };
+const TOKENS = {
+  date_num: (m) => m.toISOString().slice(0, 10),
+  date: (m) => m.toLocaleDateString("en-US", { ...SHORT, month: "long" }),
+  date_short: (m) => m.toLocaleDateString("en-US", SHORT),
+  date_long: (m) => m.toLocaleDateString("en-US", LONG),
+  time: (m) => m.toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit" }),
+  time_secs: (m) => m.toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit", second: "2-digit" }),
+};
+
+/** A day in words where it is near, as the `_pretty` tokens say it. */
+function near(moment) {
+  const day = (time) => Math.floor((time.getTime() - time.getTimezoneOffset() * 60_000) / 86_400_000);
+  return { "-1": "yesterday", 0: "today", 1: "tomorrow" }[day(moment) - day(new Date())];
+}
+
 function date(target, fallback) {
-  const moment = new Date(Number(target.split("^")[1]) * 1000);
+  const [, seconds, format] = target.split("^");
+  const moment = new Date(Number(seconds) * 1000);
   if (Number.isNaN(moment.getTime())) return fallback;
-  return h("time", { dateTime: moment.toISOString(), title: fallback }, moment.toLocaleString());
+  const shown = (format ?? "").replace(/\{(\w+?)(_pretty)?\}/g, (whole, token, pretty) =>
+    (pretty && near(moment)) || TOKENS[token]?.(moment) || whole);
+  return h("time", { dateTime: moment.toISOString(), title: fallback }, shown);
 }
