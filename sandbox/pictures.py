@@ -1,4 +1,4 @@
-"""`python -m sandbox.pictures DIR`: plays the tour and takes the pictures that the README shows.
+"""`python -m sandbox.pictures`: plays the tour and takes the pictures of the documents.
 
 Needs Chromium and playwright (`pip install onprem-bot[dev]`).
 """
@@ -7,91 +7,195 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import importlib.util
+import io
 import os
+import pty
 import shutil
+import subprocess
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from sandbox.kube.controllers import Pace
 from sandbox.slack.entities import Message
-from sandbox.tour.bot import running
-from sandbox.tour.play import Player
-from sandbox.tour.show import Page
+from sandbox.tour.bot import ROOT, BotFailed, running
+from sandbox.tour.play import LIVE, Player
+from sandbox.tour.show import Page as Told
+from sandbox.tour.show import labels, text_of
 from sandbox.tour.story import Act, story
 from sandbox.world import World
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = (1120, 720)
+PLACE = Path("docs/pictures")
+WINDOW = (1180, 760)
+MESSAGE = (900, 900)
+SHARPNESS = 1.5
+"""Pixels of a picture of one message for each of the page."""
+OVERVIEW = "scale"
+"""The act at which the whole window is shown, as `page.png`."""
+COLUMNS = 100
+SLOWER = 0.6
+"""The pace: pods take their time, so that a picture can show them on their way."""
+_SCREEN = """<body style="margin:0;background:#15181d"><pre id="screen" style="margin:0;
+padding:18px 22px;display:inline-block;color:#d7dce2;font:14px/1.45 ui-monospace,'DejaVu Sans Mono',
+monospace">{lines}</pre></body>"""
 
 
 class Camera:
-    """Takes a picture of each named moment, as the person who acts sees it.
+    """Takes pictures of what people see in their clients.
 
     Args:
         browser: Takes them.
-        address: The page's.
+        world: Where.
         folder: Where they go, as `NAME.png`.
     """
 
-    def __init__(self, browser: Browser, address: str, folder: Path) -> None:
-        self._browser, self._address, self._folder = browser, address, folder
+    def __init__(self, browser: Browser, world: World, folder: Path) -> None:
+        self._browser, self._world, self._folder = browser, world, folder
 
     async def moment(self, act: Act, message: Message) -> None:
-        """Takes a picture, if the moment has a name."""
-        if not act.name:
-            return
-        width, height = SIZE
-        page = await self._browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme="light"
+        """Takes a picture of an act that has a name; of one the whole window too."""
+        if act.name:
+            await self.message(act.who, act.channel, message, act.name)
+        if act.name == OVERVIEW:
+            async with self._client(act.who, act.channel, message, WINDOW, 1) as page:
+                await page.screenshot(path=self._file("page"))
+
+    async def live(self) -> None:
+        """The first deploy on its way."""
+
+        def on_its_way(message: Message) -> bool:
+            return LIVE in labels(message) and "wait for" in text_of(message, str)
+
+        slack = self._world.slack
+        message = await slack.wait_for_message("alice", "parse", on_its_way, 60)
+        await self.message("alice", "parse", message, "running")
+
+    async def message(self, who: str, channel: str, message: Message, name: str) -> None:
+        """One message."""
+        async with self._client(who, channel, message, MESSAGE, SHARPNESS) as page:
+            shown = page.locator(f'[data-ts="{message.ts}"] article')
+            await shown.screenshot(path=self._file(name))
+
+    async def terminal(self, *lines: str) -> None:
+        """Commands with their answers in a terminal, as the admin on the bot's host sees them."""
+        from rich.console import Console
+        from rich.terminal_theme import DIMMED_MONOKAI
+        from rich.text import Text
+
+        console = Console(record=True, width=COLUMNS, file=io.StringIO(), highlight=False)
+        for line in lines:
+            console.print(Text.assemble(("$ ", "bold green"), (line, "bold")))
+            said = await asyncio.to_thread(_typed, line, self._world.config)
+            console.print(Text.from_ansi(said))
+            console.print()
+        content = console.export_html(
+            theme=DIMMED_MONOKAI, code_format="{code}", inline_styles=True
+        ).rstrip()
+        page = await self._browser.new_page()
+        await page.set_content(_SCREEN.format(lines=content))
+        await page.locator("#screen").screenshot(path=self._file("terminal"))
+        await page.close()
+
+    @asynccontextmanager
+    async def _client(
+        self, who: str, channel: str, message: Message, size: tuple[int, int], scale: float
+    ) -> AsyncIterator[Page]:
+        context = await self._browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            device_scale_factor=scale,
+            color_scheme="light",
+            reduced_motion="reduce",
         )
+        page = await context.new_page()
+        place = urlencode({"user": who, "channel": channel})
+        await page.goto(f"{self._world.slack.url}/#{place}")
+        await page.locator(f'[data-ts="{message.ts}"]').wait_for()
+        yield page
+        await context.close()
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.png"
+
+
+def _typed(line: str, config: Path) -> str:
+    """What a command prints when a person looks at it."""
+    ours, theirs = pty.openpty()
+    environ = {"PATH": os.environ.get("PATH", ""), "TERM": "xterm-256color"}
+    words = [sys.executable, "-m", "bot.cli", "--config", str(config), *line.split()[1:]]
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=environ | {"COLUMNS": str(COLUMNS)},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal ends when nobody writes any more
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    process.wait()
+    return said.decode(errors="replace").replace("\r\n", "\n").rstrip()
+
+
+async def take(folder: Path, executable: str) -> list[str]:
+    """Plays the story and takes every picture; returns what went wrong in the story."""
+    from playwright.async_api import async_playwright
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # As root, in a container or a build, Chromium's own sandbox cannot be set up.
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with (
+        async_playwright() as playwright,
+        World.start(pace=Pace().scaled(SLOWER)) as world,
+        running(world.config, world.directory / "bot.log"),
+    ):
+        browser = await playwright.chromium.launch(executable_path=executable, args=flags)
+        camera = Camera(browser, world, folder)
+        live = asyncio.create_task(camera.live())
         try:
-            place = urlencode({"user": act.who, "channel": act.channel})
-            await page.goto(f"{self._address}/#{place}")
-            shown = page.get_by_text(message.text.split("\n")[0].strip("✅❌⚠️ "))
-            await shown.last.wait_for()
-            path = self._folder / f"{act.name}.png"
-            await page.screenshot(path=path, animations="disabled")
-            print(path)
+            player = Player(world, Told(sys.stderr, colour=False), camera.moment)
+            problems = await player.play(story())
+            if not problems:
+                await live
+                await camera.terminal("onprem status parse", "onprem history parse")
         finally:
-            await page.close()
+            live.cancel()
+            await browser.close()
+        return problems
 
 
-def main(words: list[str] | None = None) -> int:
-    """Plays the tour; 1 when it went wrong, for then the pictures show nothing good."""
-    options = argparse.ArgumentParser(prog="python -m sandbox.pictures", description=__doc__)
-    options.add_argument("folder", type=Path, metavar="DIR")
-    arguments = options.parse_args(words)
+def main(words: Sequence[str] | None = None) -> int:
+    """Takes the pictures; 1 when the tour went wrong, for then they show nothing good."""
+    options = argparse.ArgumentParser(prog="python -m sandbox.pictures")
+    options.add_argument(
+        "folder", type=Path, metavar="DIR", nargs="?", default=PLACE, help=f"default: {PLACE}"
+    )
+    folder = options.parse_args(words).folder
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         print(f"There is no browser here; install one of {', '.join(BROWSERS)}", file=sys.stderr)
         return 1
-    try:
-        import playwright.async_api  # noqa: F401 - only whether it is there
-    except ImportError:
+    if importlib.util.find_spec("playwright") is None:
         print("playwright is missing: pip install 'onprem-bot[dev]'", file=sys.stderr)
         return 1
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_take(arguments.folder, browser))
-
-
-async def _take(folder: Path, executable: str) -> int:
-    from playwright.async_api import async_playwright
-
-    # As root, in a container or a build, Chromium's own sandbox cannot be set up.
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright, World.start() as world:
-        browser = await playwright.chromium.launch(executable_path=executable, args=flags)
-        camera = Camera(browser, world.slack.url, folder)
-        try:
-            async with running(world.config, world.directory / "bot.log"):
-                page = Page(sys.stderr, colour=False)
-                problems = await Player(world, page, camera.moment).play(story())
-        finally:
-            await browser.close()
+    try:
+        problems = asyncio.run(take(folder, browser))
+    except BotFailed as error:
+        problems = [str(error)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
     return 1 if problems else 0
 
 
