@@ -8,30 +8,20 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 
 import structlog
 
+from bot.chores import begin
 from bot.config import Config
 from bot.redaction import Redactor
-from bot.render.document import Document, Mono, Note, Text, Title
-from bot.slack.replier import OpsChannel
-from bot.store import backup
-from bot.store.db import Store
-from bot.store.verify import verify
 from bot.tasks import Tasks
 from bot.wiring import Product, build
 from integrations.kubernetes import sdk
 
 log = structlog.get_logger(__name__)
 
-SWEEP_SECONDS = 30.0
-NIGHT_SECONDS = 86_400.0
-HEAD_SECONDS = 3_600.0  # between looks whether today's has been posted
 DRAIN_SECONDS = 50.0
 
 
@@ -66,11 +56,7 @@ async def run(config: Config, redactor: Redactor) -> int:
     loading = chores.spawn(asyncio.to_thread(sdk.load), "load the Kubernetes client")
     async with serving(config, redactor=redactor) as product:
         await asyncio.wait([loading])  # else the first command would
-        chores.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
-        chores.spawn(_regularly(NIGHT_SECONDS, lambda: _nightly(product)), "nightly")
-        if (slack := product.slack) is not None:
-            head = partial(post_head, product.store, slack.ops, product.clock)
-            chores.spawn(_regularly(HEAD_SECONDS, head, at_once=True), "audit head")
+        begin(product, chores)
         _notify("READY=1")
         print("ready", file=sys.stderr, flush=True)
         await stop.wait()
@@ -83,54 +69,6 @@ async def run(config: Config, redactor: Redactor) -> int:
             sys.stderr.flush()
             os._exit(0)
     return 0
-
-
-async def post_head(store: Store, ops: OpsChannel, clock: Callable[[], int]) -> None:
-    """Posts the audit log's head to the ops channel, once a day (UTC).
-
-    Whoever can write the database and the files beside it could cut off the log's end unseen; what
-    stands in Slack they cannot change.
-    """
-    day = datetime.fromtimestamp(clock() / 1_000_000, UTC).date()
-    key = f"audit-head/{day}"
-    if not ops.configured or await store.read(lambda db: ops.posted(db, key)):
-        return
-    verdict = await store.read(lambda db: verify(db, store.audit.key))
-    if verdict.head is None:
-        return
-    state = "all of them proved" if verdict.ok else "not all of them proved"
-    document = Document.of(
-        Title(f"Audit log: {verdict.rows} rows, {state}", "plain" if verdict.ok else "bad"),
-        Text.of(verdict.why) if verdict.why else None,
-        Text.of("Row ", Mono(str(verdict.head.seq)), " has the hash ", Mono(verdict.head.hash)),
-        Note.of("Kept here every day: if that row is ever another one, the log was changed."),
-    )
-    await store.write(lambda db: ops.post(db, key, document))
-    ops.wake()
-
-
-async def _regularly(
-    seconds: float, work: Callable[[], Awaitable[None]], *, at_once: bool = False
-) -> None:
-    if not at_once:
-        await asyncio.sleep(seconds)
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            log.error("chore failed", exc_info=error)
-        await asyncio.sleep(seconds)
-
-
-async def _nightly(product: Product) -> None:
-    """A copy of the state, and the end of what is old."""
-    directory: Path = product.config.state.directory
-    files = [directory / "onprem.db", directory / "workflows.db"]
-    now = product.clock()
-    await asyncio.to_thread(
-        backup.snapshot, files, product.config.state.backup_directory, now=now, keep=14
-    )
-    await product.store.write(lambda db: backup.prune(db, now))
 
 
 def _notify(state: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.clock import now
 from bot.context import Asker
 from bot.engine import Incoming
-from bot.main import post_head
+from bot.chores import post_head
 from bot.slack.replier import Overheard
 from bot.store import audit
 from tests.bot.engine.conftest import Surface

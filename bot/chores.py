@@ -1,0 +1,83 @@
+"""What the bot does without being asked: old questions, copies of its state, proof of its log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import structlog
+
+from bot.render.document import Document, Mono, Note, Text, Title
+from bot.slack.replier import OpsChannel
+from bot.store import backup
+from bot.store.db import Store
+from bot.store.verify import verify
+from bot.tasks import Tasks
+from bot.wiring import STATE, WORKFLOWS, Product
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 30.0
+LOOK_SECONDS = 3600.0
+DAY = 86_400_000_000
+COPIES = 14
+
+
+def begin(product: Product, tasks: Tasks) -> None:
+    """Starts the chores; they end with their tasks."""
+    tasks.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
+    tasks.spawn(_regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
+    if (slack := product.slack) is not None:
+        head = partial(post_head, product.store, slack.ops, product.clock)
+        tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")
+
+
+async def copy_when_due(product: Product) -> None:
+    """Copies the state and forgets what is old, unless the newest copy is younger than a day.
+
+    Whether one is due is told by the copies themselves, so that a bot that is restarted every day
+    makes them too.
+    """
+    directory, copies = product.config.state.directory, product.config.state.backup_directory
+    now = product.clock()
+    made = await asyncio.to_thread(backup.snapshots, copies)
+    if made and now - made[0].at < DAY:
+        return
+    files = [directory / STATE, directory / WORKFLOWS]
+    await asyncio.to_thread(backup.snapshot, files, copies, now=now, keep=COPIES)
+    await product.store.write(lambda db: backup.prune(db, now))
+
+
+async def post_head(store: Store, ops: OpsChannel, clock: Callable[[], int]) -> None:
+    """Posts the audit log's head to the ops channel, once a day (UTC).
+
+    Whoever can write the database and the files beside it could cut off the log's end unseen; what
+    stands in Slack they cannot change.
+    """
+    day = datetime.fromtimestamp(clock() / 1_000_000, UTC).date()
+    key = f"audit-head/{day}"
+    if not ops.configured or await store.read(lambda db: ops.posted(db, key)):
+        return
+    verdict = await store.read(lambda db: verify(db, store.audit.key))
+    if verdict.head is None:
+        return
+    state = "all of them proved" if verdict.ok else "not all of them proved"
+    document = Document.of(
+        Title(f"Audit log: {verdict.rows} rows, {state}", "plain" if verdict.ok else "bad"),
+        Text.of(verdict.why) if verdict.why else None,
+        Text.of("Row ", Mono(str(verdict.head.seq)), " has the hash ", Mono(verdict.head.hash)),
+        Note.of("Kept here every day: if that row is ever another one, the log was changed."),
+    )
+    await store.write(lambda db: ops.post(db, key, document))
+    ops.wake()
+
+
+async def _regularly(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.error("chore failed", exc_info=error)
+        await asyncio.sleep(seconds)
