@@ -232,7 +232,7 @@ async def probe_all(
     for name, settings in sorted(config.clusters.items()):
         kube = clusters(name).kube
         found = [await probes.probe_kubernetes(kube)]
-        if found[0].ok:
+        if found[0].ok and "velero_namespace" in settings.model_fields_set:
             found.append(await probes.probe_velero(kube, settings.velero_namespace))
         if settings.prometheus:
             found.append(await probes.probe_prometheus(settings.prometheus))

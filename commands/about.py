@@ -270,6 +270,11 @@ class Findings:
 
     rows: tuple[tuple[str, str, str], ...]
 
+    @property
+    def ok(self) -> bool:
+        """Whether all of them work; `onprem check` ends with 1 otherwise."""
+        return all(state == "works" for _, state, _ in self.rows)
+
 
 def view_check(result: Findings, now: int) -> Document:
     """A table of what works."""

@@ -174,5 +174,17 @@ def _unified(was: Object | None, will: Object | None) -> str:
 def _yaml(item: Object | None) -> list[str]:
     if item is None:
         return []
-    text: str = yaml.dump(item, Dumper=yaml.CSafeDumper, default_flow_style=False, width=1000)
+    text: str = yaml.dump(item, Dumper=_Dumper, default_flow_style=False, width=1000)
     return text.splitlines()
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes text of several lines, such as a script in a ConfigMap, line by line."""
+
+
+def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -188,11 +188,13 @@ async def test_audit_finds_verifies_and_exports_what_was_done(office: Office) ->
 
 
 async def test_check_tells_what_fails(office: Office) -> None:
-    _, document = await office.read("check")
+    good, document = await office.read("check")
     assert document.headline == "Everything works: 1 system asked"
+    assert good.ok
     office.probes.append(("Prometheus", "fails", "nothing answers at http://x:9090"))
-    _, document = await office.read("check")
+    bad, document = await office.read("check")
     assert document.headline == "Not everything works: Prometheus"
+    assert not bad.ok
 
 
 CHANGES_WITHOUT_CLUSTER = (

@@ -39,6 +39,13 @@ async def test_a_change_shows_its_lines_under_its_object() -> None:
     assert "+  - port: 2" in found.text
 
 
+async def test_a_change_within_a_text_of_several_lines_shows_that_line() -> None:
+    form = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: c}\ndata: {run.js: %s}\n"
+    before, after = form % r'"one\ntwo\nthree\n"', form % r'"one\n2\nthree\n"'
+    (found,) = await diff_manifests(before, after, namespace="parse")
+    assert "-    two\n+    2\n     three" in found.text
+
+
 async def test_added_and_removed_objects() -> None:
     (added,) = await diff_manifests("", SERVICE % 1, namespace="parse")
     assert added.change == "added"
