@@ -66,13 +66,13 @@ class Durable:
         """Opens the file and continues these operations. Call it inside the running event loop.
 
         Raises:
-            sqlite3.Error, OSError: If the file cannot be used.
+            StoreUnavailable: The file cannot be used.
+            OSError: Its folder cannot be used.
         """
-        db = journal.connect_journal(self._path)
         try:
-            results = journal.keep_only(db, running)
-        finally:
-            db.conn.close()
+            results = self._left(running)
+        except sqlite3.Error as error:
+            raise self._told(error) or error from error
         self._writer = Writer(
             lambda: journal.connect_journal(self._path),
             self._told,
@@ -115,6 +115,14 @@ class Durable:
             del self._running[request_id]
         with contextlib.suppress(StoreUnavailable):  # the next launch forgets them as well
             await self._write(lambda db: journal.forget(db, request_id))
+
+    def _left(self, running: Collection[str]) -> dict[str, dict[str, Any]]:
+        """The results that an earlier process left of these operations."""
+        db = journal.connect_journal(self._path)
+        try:
+            return journal.keep_only(db, running)
+        finally:
+            db.conn.close()
 
     async def _write(self, work: Work) -> Any:
         if self._writer is None:

@@ -198,3 +198,9 @@ async def test_what_cannot_be_recorded_does_not_begin(path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="cannot be written"):
             await durable.start("r1")
     assert work.acted == []
+
+
+async def test_a_file_that_is_no_database_is_told_in_a_sentence(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 500)
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        Durable(path, Work().body).launch()
