@@ -86,8 +86,9 @@ class Sockets:
 
     async def close(self) -> None:
         """Takes no more payloads, lets the last acknowledgements go, and closes."""
-        held = tuple(self._held)
+        held = set(self._held)
         await self._keepers.close()
+        held |= self._held
         await self._takes.settle(LAST_ACKS)
         await self._takes.close()
         await asyncio.gather(*(ws.close() for ws in held), return_exceptions=True)
@@ -111,9 +112,11 @@ class Sockets:
             try:
                 async with self._turn:  # an address works once, and soon
                     answer = await self._web.apps_connections_open(app_token=self._token)
-                    return await self._session.ws_connect(
+                    ws = await self._session.ws_connect(
                         str(answer["url"]), heartbeat=HEARTBEAT, proxy=self._web.proxy
                     )
+                    self._held.add(ws)
+                    return ws
             except SlackApiError as error:
                 why, status, seconds = told(error)
                 pause = seconds if status == 429 else pause
@@ -126,7 +129,6 @@ class Sockets:
     async def _read(
         self, number: int, ws: aiohttp.ClientWebSocketResponse, leaving: asyncio.Event
     ) -> None:
-        self._held.add(ws)
         try:
             async for message in ws:
                 if message.type is aiohttp.WSMsgType.TEXT and message.data.startswith("{"):

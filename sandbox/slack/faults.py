@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["ratelimited", "http_500", "hang", "drop", "drop_after", "error"]
+Kind = Literal["ratelimited", "http_500", "hang", "drop", "drop_after", "hang_after", "error"]
 
 
 @dataclass
@@ -14,6 +14,7 @@ class Fault:
 
     `kind`: `ratelimited` answers 429, `http_500` an HTTP error, `hang` never answers, `drop` cuts
     the connection before acting, `drop_after` acts and then cuts it (the caller cannot know),
+    `hang_after` acts and then never answers,
     `error` answers `{"ok": false, "error": code}`.
     `method` "*" means any; `times` None means until it is removed.
     """

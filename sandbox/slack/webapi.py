@@ -45,6 +45,8 @@ class WebApi:
             return web.json_response(refusal.body())
         if fault and fault.kind == "drop_after":
             return cut(request)
+        if fault and fault.kind == "hang_after":
+            await asyncio.Event().wait()
         return web.json_response({"ok": True, **answer})
 
     async def _answer(self, name: str, request: web.Request) -> JSON:
@@ -108,7 +110,7 @@ def cut(request: web.Request) -> web.Response:
 
 
 async def _fail(fault: Fault, request: web.Request) -> web.Response | None:
-    """Act out a failure; None when the call goes on (`drop_after`)."""
+    """Act out a failure; None when the call goes on (`…_after`)."""
     if fault.kind == "ratelimited":
         return _limited(RateLimited(fault.retry_after))
     if fault.kind == "http_500":

@@ -246,3 +246,9 @@ async def test_a_busy_answer_is_sent_when_slack_is_back(bot: Office) -> None:
     bot.server.mention("alice", "ops", "look", thread_ts=root.ts)
     shown = await bot.told("alice", "ops", "size 1", private=True)
     assert shown.thread_ts == root.ts
+
+
+async def test_a_bot_that_stops_takes_nothing_more_and_says_so(bot: Office) -> None:
+    assert await bot.engine.drain(1)
+    assert "stopping" in await bot.ask("alice", "ops", "size web 5")
+    assert await count(bot) == 0

@@ -104,6 +104,16 @@ async def test_an_expired_question_says_so(bot: Office, question: Message) -> No
     assert bot.world.size == 5
 
 
+async def test_a_question_that_nobody_answered_loses_its_buttons(
+    bot: Office, question: Message
+) -> None:
+    await bot.store.write(lambda db: db.execute("UPDATE requests SET created_at = 1"))
+    await bot.engine.sweep()
+    after = await bot.told("bob", "ops", "Expired without an answer", private=False)
+    assert after.ts == question.ts
+    assert not buttons(after)
+
+
 async def test_the_right_name_runs_it(bot: Office, grave: Message) -> None:
     await bot.server.click("bob", grave, "Go on …")
     await bot.server.wait_for(lambda: bot.server.workspace.open_modal(bot.user("bob")))

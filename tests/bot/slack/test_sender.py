@@ -26,16 +26,21 @@ STEP = 0.25
 
 
 class Recording(AsyncWebClient):
-    """The real client, keeping a note of every call."""
+    """The real client, keeping a note of every call; its answers wait for the gate."""
 
     def __init__(self, clock: ManualClock, **rest: Any) -> None:
         super().__init__(**rest)
         self.clock, self.calls = clock, []
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def api_call(self, api_method: str, **rest: Any) -> Any:  # type: ignore[override]
         content = {**(rest.get("json") or {}), **(rest.get("params") or {})}
         self.calls.append((api_method, self.clock.monotonic(), content))
-        return await super().api_call(api_method, **rest)
+        try:
+            return await super().api_call(api_method, **rest)
+        finally:
+            await self.gate.wait()
 
 
 @dataclass
@@ -275,9 +280,11 @@ async def test_the_final_state_wins_over_a_live_one_that_found_the_message_delet
     workspace = post.server.workspace
     (shown,) = workspace.channel("ops").messages.values()
     workspace.delete(shown)
+    post.client.gate.clear()
     await post.put("update", "halfway", "m")
-    assert await post.sender.step() >= 0  # the live edit is on its way
+    await post.sender.step()
     await post.put("update", "done", "m", final=True)
+    post.client.gate.set()
     await post.run(5)
     assert post.texts() == ["done"]
     handle = await post.store.read(lambda db: messages.get(db, "m"))
@@ -355,12 +362,14 @@ async def test_an_upload_that_fails_halfway_is_repeated_whole(post: Post) -> Non
 
 
 async def test_what_is_on_its_way_when_the_bot_stops_is_not_sent_twice(post: Post) -> None:
-    running = asyncio.create_task(post.sender.run())
+    post.client.gate.clear()
     entry = await post.put("post", "hello")
-    post.sender.wake()
+    running = asyncio.create_task(post.sender.run())
     async with asyncio.timeout(5):
-        while await post.state(entry) == "queued":
-            await asyncio.sleep(0)
+        while not post.texts():
+            await asyncio.sleep(0.01)
     running.cancel()
+    await asyncio.sleep(0)
+    post.client.gate.set()
     await asyncio.gather(running, return_exceptions=True)
     assert await post.state(entry) == "sent"
