@@ -141,5 +141,8 @@ async def _members(product: Product, namespace: str, pods: int) -> list[str]:
     async def run(pod: str, command: Any, *, timeout: float) -> Any:
         return await exec_in_pod(kube, namespace, pod, "mongodb", command, timeout=timeout)
 
-    found = await mongodb.status(run, [f"parse-mongodb-{i}" for i in range(pods)])
+    try:
+        found = await mongodb.status(run, [f"parse-mongodb-{i}" for i in range(pods)])
+    except mongodb.MongoError:
+        return ["nobody answers"]
     return sorted(member.host.partition(".")[0] for member in found.members)

@@ -20,8 +20,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts bots, and ends those that still run."""
+def start(world: Practice) -> Iterator[Start]:
+    """Starts bots, and ends those that still run and what they have made."""
     running: list[Bot] = []
 
     def begin(config: Path) -> Bot:
@@ -32,6 +32,7 @@ def start() -> Iterator[Start]:
     yield begin
     for bot in running:
         bot.close()
+    world.clear()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

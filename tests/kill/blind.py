@@ -1,0 +1,43 @@
+"""The shipped changes with looks that always say "not yet", as a module of users' own commands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from bot.registry import COMMANDS as SHIPPED
+from bot.spec import Effect
+
+NAMES = ("deploy", "rollback", "scale", "restart", "uninstall")
+
+
+class Blind:
+    """An operation whose looks see nothing."""
+
+    def __init__(self, op: Any) -> None:
+        self._op = op
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._op, name)
+
+    async def step(self, name: str, do: Any, *, done: Any, interruptible: bool = False) -> Any:
+        return await self._op.step(name, do, done=_not_yet, interruptible=interruptible)
+
+
+async def _not_yet() -> None:
+    return None
+
+
+def _blinded(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def blindly(ctx: Any, p: Any, op: Any) -> Any:
+        return await run(ctx, p, Blind(op))
+
+    return blindly
+
+
+COMMANDS = tuple(
+    replace(command, name=f"blind {command.name}", aliases=(), run=_blinded(command.run))
+    for command in SHIPPED
+    if command.effect is Effect.CHANGE and command.name in NAMES
+)
