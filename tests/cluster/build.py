@@ -105,6 +105,15 @@ def _declared(family: Path, text: str) -> Iterator[Tool]:
         yield Tool(name, package, versions[max(modules, key=len)].removeprefix("v"), family)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a program lies once it is built, and how that is done."""
+
+    path: Path
+    go: str
+    flags: list[str]
+
+
 class Builder:
     """Builds into one cache; two of them, in two processes, do no harm to each other."""
 
@@ -121,38 +130,50 @@ class Builder:
         Raises:
             BuildError: A name is unknown, Go is missing, or the compiler refused.
         """
+        places = self._places(names)
+        for name, place in places.items():
+            if not place.path.is_file():
+                self.cache.mkdir(parents=True, exist_ok=True)
+                family = self.tools[name].family.name
+                with _alone(self.cache / f".{family}.lock", family):
+                    if not place.path.is_file():
+                        self._one(self.tools[name], place)
+        return {name: place.path for name, place in places.items()}
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Name those that are not built yet.
+
+        Raises:
+            BuildError: A name is unknown, or Go is missing.
+        """
+        return [name for name, place in self._places(names).items() if not place.path.is_file()]
+
+    def _places(self, names: Sequence[str]) -> dict[str, _Place]:
         unknown = [name for name in names if name not in self.tools]
         if unknown:
             raise BuildError(
                 f"Nothing here builds {', '.join(unknown)}. Known: {', '.join(self.tools)}."
             )
-        wanted = [self.tools[name] for name in dict.fromkeys(names)]
         go = _go()
-        paths: dict[str, Path] = {}
-        for family in dict.fromkeys(tool.family for tool in wanted):
-            paths |= self._family(go, family, [t for t in wanted if t.family == family])
-        return paths
+        keys: dict[Path, tuple[str, list[str]]] = {}
+        places: dict[str, _Place] = {}
+        for tool in (self.tools[name] for name in dict.fromkeys(names)):
+            if tool.family not in keys:
+                flags = [*FLAGS, f"-ldflags={_ldflags(tool)}"]
+                keys[tool.family] = _key(go, tool.family, flags), flags
+            key, flags = keys[tool.family]
+            path = self.cache / f"{tool.name}-{tool.version}-{key}"
+            places[tool.name] = _Place(path, go, flags)
+        return places
 
-    def _family(self, go: str, family: Path, wanted: list[Tool]) -> dict[str, Path]:
-        flags = [*FLAGS, f"-ldflags={_ldflags(wanted[0])}"]
-        key = _key(go, family, flags)
-        paths = {tool.name: self.cache / f"{tool.name}-{tool.version}-{key}" for tool in wanted}
-        if all(path.is_file() for path in paths.values()):
-            return paths
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with _alone(self.cache / f".{family.name}.lock", family.name):
-            for tool in wanted:
-                if not paths[tool.name].is_file():
-                    self._one(go, tool, flags, paths[tool.name])
-        return paths
-
-    def _one(self, go: str, tool: Tool, flags: list[str], target: Path) -> None:
+    def _one(self, tool: Tool, place: _Place) -> None:
         what = f"{tool.name} {tool.version}"
         started = time.monotonic()
         _say(f"building {what} (minutes when cold; Ctrl-C loses nothing) …")
         with tempfile.TemporaryDirectory(prefix=".build-", dir=self.cache) as folder:
             made = Path(folder) / tool.name
-            command = [go, "build", "-v", *flags, *_parallel(), "-o", str(made), tool.package]
+            command = [place.go, "build", "-v", *place.flags, *_parallel()]
+            command += ["-o", str(made), tool.package]
             code, said = _run(command, tool.family, what)
             if code:
                 raise BuildError(
@@ -160,7 +181,7 @@ class Builder:
                     "If modules could not be fetched: the module proxy (GOPROXY) must be "
                     "reachable once."
                 )
-            made.replace(target)
+            made.replace(place.path)
         _say(f"built {what} in {time.monotonic() - started:.0f} s")
 
 

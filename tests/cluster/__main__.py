@@ -1,0 +1,54 @@
+"""``python -m tests.cluster``: build the real servers, or bring them up and leave them running."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.cluster.build import Builder, BuildError
+from tests.cluster.lab import SERVERS, Lab
+from tests.cluster.process import ServerFailed
+
+TESTED = (*SERVERS, "kubectl", "helm4")
+"""What `make test-lab` needs."""
+
+
+def up(nodes: int, folder: Path) -> None:
+    """Run a lab until it is interrupted; how to use it is printed."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with Lab.started(folder, nodes=nodes, exec=False) as lab:
+        print(f"A real Kubernetes API answers at {lab.url}; {nodes} nodes are ready.")
+        print(f"  export KUBECONFIG={lab.kubeconfig}")
+        print("Pods are played by kwok: no program runs in them. Ctrl-C ends it all.", flush=True)
+        stop.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    options.add_argument("act", choices=["build", "up"])
+    options.add_argument("--nodes", type=int, default=3, metavar="N", help="default: 3")
+    given = options.parse_args(arguments)
+    try:
+        if given.act == "build":
+            Builder().build(TESTED)
+            return 0
+        with tempfile.TemporaryDirectory(prefix="onprem-lab-") as folder:
+            up(given.nodes, Path(folder))
+    except (BuildError, ServerFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

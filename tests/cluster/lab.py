@@ -1,0 +1,338 @@
+"""A real Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, kwok.
+
+    with Lab.started(folder) as lab:
+        lab.kubeconfig            # an administrator's
+
+Nodes and pods are played by kwok (``kwok/config``); all else is the real thing. kwok's port on
+the loopback address answers for logs and exec without asking who calls, and exec runs programs
+of this machine: on a machine shared with people you do not trust, start it with ``exec=False``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.kube.tls import self_signed
+from tests.cluster import servers
+from tests.cluster.build import Builder
+from tests.cluster.process import Ledger, Process, free_port
+from tests.cluster.servers import Files
+
+Json = dict[str, Any]
+
+SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+VOLUMES = "/tmp/hostpath_pv"
+LOG_LINES = ("starting", "listening on port 1337", "ready")
+
+
+class Refused(Exception):
+    """The API server answered with an error."""
+
+    def __init__(self, code: int, body: str) -> None:
+        super().__init__(f"{code}: {body[:500]}")
+        self.code = code
+
+
+@dataclass
+class Lab:
+    """A running control plane; make it with ``started``.
+
+    Attributes:
+        files: Certificates, tokens, logs, kubeconfig.
+        url: Of the API server.
+        token: An administrator's.
+        etcd: The store, to pause, kill and start again; so are the next four.
+        etcd_port: Where etcd answers clients.
+    """
+
+    files: Files
+    url: str
+    token: str
+    etcd_port: int
+    etcd: Process
+    apiserver: Process
+    controller_manager: Process
+    scheduler: Process
+    kwok: Process
+    _opener: urllib.request.OpenerDirector = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        context = ssl.create_default_context(cafile=self.files.certificate)
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+
+    @property
+    def kubeconfig(self) -> Path:
+        """An administrator's kubeconfig."""
+        return self.files.kubeconfig
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """All servers, in the order in which they start."""
+        return self.etcd, self.apiserver, self.controller_manager, self.scheduler, self.kwok
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path, *, nodes: int = 3, exec: bool = True) -> Iterator[Lab]:
+        """Build what is missing, start everything, wait until pods can run; end it at the end.
+
+        Args:
+            folder: For data and logs; it must be empty, and it is left as it is.
+            nodes: How many nodes there are.
+            exec: Whether ``kubectl exec`` runs programs on this machine.
+
+        Raises:
+            BuildError: A server cannot be built.
+            ServerFailed: One ended or did not get ready.
+        """
+        builder = Builder()
+        binaries = builder.build(SERVERS)
+        ledger = Ledger(builder.cache / "labs")
+        ledger.reap()
+        files = Files(folder)
+        token = _write_files(files, exec=exec)
+        lab = cls._composed(binaries, files, token, ledger)
+        try:
+            lab._start()
+            lab._furnish(nodes)
+            yield lab
+        finally:
+            lab._stop()
+
+    @classmethod
+    def _composed(
+        cls, binaries: Mapping[str, Path], files: Files, token: str, ledger: Ledger
+    ) -> Lab:
+        api, store, peer, manager, planner, kubelet = (free_port() for _ in range(6))
+        url = f"https://127.0.0.1:{api}"
+        write_kubeconfig(files.kubeconfig, url, files.certificate, token)
+        commands = {
+            "etcd": servers.etcd(binaries["etcd"], files, store, peer),
+            "kube-apiserver": servers.apiserver(binaries["kube-apiserver"], files, api, store),
+            "kube-controller-manager": servers.controller_manager(
+                binaries["kube-controller-manager"], files, manager
+            ),
+            "kube-scheduler": servers.scheduler(binaries["kube-scheduler"], files, planner),
+            "kwok": servers.kwok(binaries["kwok"], files, kubelet),
+        }
+        made = [
+            Process(name, command, files.folder / f"{name}.log", ledger)
+            for name, command in commands.items()
+        ]
+        return cls(files, url, token, store, *made)
+
+    def _start(self) -> None:
+        self.etcd.start()
+        self.etcd.wait_until(lambda: servers.answers(f"http://127.0.0.1:{self.etcd_port}/health"))
+        self.start_apiserver()
+        others = (self.controller_manager, self.scheduler, self.kwok)
+        for process in others:
+            process.start()
+
+    def start_apiserver(self) -> None:
+        """Start the API server (again, after ``apiserver.kill()``) and wait until it is ready."""
+        self.apiserver.start()
+        self.apiserver.wait_until(
+            lambda: servers.answers(f"{self.url}/readyz", self.files.certificate, self.token)
+        )
+
+    def _furnish(self, nodes: int) -> None:
+        for number in range(nodes):
+            self.api("POST", "/api/v1/nodes", _node(f"node-{number}"))
+        self.api("POST", "/apis/storage.k8s.io/v1/storageclasses", STANDARD)
+        self.kwok.wait_until(self._nodes_ready)
+        self.controller_manager.wait_until(self._accounts_made)
+        # A pod that ran shows that scheduler and kubelets work together.
+        pods = "/api/v1/namespaces/default/pods"
+        self.api("POST", pods, _probe())
+        self.scheduler.wait_until(
+            lambda: bool(self.api("GET", f"{pods}/probe")["status"]["phase"] == "Succeeded")
+        )
+        self.api("DELETE", f"{pods}/probe")
+
+    def _nodes_ready(self) -> bool:
+        for node in self.api("GET", "/api/v1/nodes")["items"]:
+            conditions = {c["type"]: c["status"] for c in node["status"].get("conditions", ())}
+            if conditions.get("Ready") != "True" or node["spec"].get("taints"):
+                return False
+        return True
+
+    def _accounts_made(self) -> bool:
+        with suppress(Refused):
+            self.api("GET", "/api/v1/namespaces/default/serviceaccounts/default")
+            return True
+        return False
+
+    def _stop(self) -> None:
+        with suppress(OSError, Refused):
+            self._remove_volumes()
+        for process in reversed(self.processes):
+            process.stop(grace=2.0)
+
+    def _remove_volumes(self) -> None:
+        for volume in self.api("GET", "/api/v1/persistentvolumes", timeout=2)["items"]:
+            path = volume["spec"].get("hostPath", {}).get("path", "")
+            if Path(path).parent == Path(VOLUMES):
+                shutil.rmtree(path, ignore_errors=True)
+
+    # -- what tests ask of it ----------------------------------------------------------------
+
+    def api(self, method: str, path: str, body: Json | None = None, timeout: float = 10) -> Json:
+        """One request as the administrator.
+
+        Raises:
+            Refused: The answer is an error.
+            OSError: There is no answer.
+        """
+        request = urllib.request.Request(
+            self.url + path,
+            data=json.dumps(body).encode() if body is not None else None,
+            method=method,
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+        )
+        try:
+            with self._opener.open(request, timeout=timeout) as answer:
+                found: Json = json.load(answer)
+                return found
+        except urllib.error.HTTPError as error:
+            with error:
+                raise Refused(error.code, error.read().decode(errors="replace")) from error
+
+    def compact(self) -> int:
+        """Forget all history up to now: old resource versions and page tokens end with 410.
+
+        Returns:
+            The revision that is the oldest one still known.
+        """
+        key = base64.b64encode(b"compact").decode()
+        revision = int(self._etcd("range", {"key": key})["header"]["revision"])
+        self._etcd("compaction", {"revision": revision, "physical": True})
+        return revision
+
+    def _etcd(self, what: str, body: Json) -> Json:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.etcd_port}/v3/kv/{what}", data=json.dumps(body).encode()
+        )
+        with self._opener.open(request, timeout=10) as answer:
+            found: Json = json.load(answer)
+            return found
+
+    def account(self, namespace: str, name: str, *, seconds: int = 3600) -> Path:
+        """Write a kubeconfig with a fresh token of a service account; returns its path.
+
+        Raises:
+            Refused: There is no such account.
+        """
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        made = self.api("POST", path, {**body, "spec": {"expirationSeconds": seconds}})
+        file = self.files.folder / f"{namespace}-{name}.kubeconfig"
+        write_kubeconfig(file, self.url, self.files.certificate, made["status"]["token"])
+        return file
+
+
+STANDARD: Json = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {
+        "name": "standard",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    },
+    "provisioner": "kubernetes.io/host-path",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
+
+
+def _node(name: str) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+        },
+    }
+
+
+def _probe() -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "probe"},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{"name": "probe", "image": "example.com/probe:1"}],
+        },
+    }
+
+
+def write_kubeconfig(path: Path, url: str, certificate: Path, token: str) -> None:
+    """Write a kubeconfig that only its owner can read."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "lab",
+                "cluster": {"server": url, "certificate-authority": str(certificate)},
+            }
+        ],
+        "users": [{"name": "lab", "user": {"token": token}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        "current-context": "lab",
+    }
+    _private(path, yaml.safe_dump(content))
+
+
+def _write_files(files: Files, *, exec: bool) -> str:
+    files.folder.mkdir(parents=True, exist_ok=True)
+    pair, token = self_signed("lab"), secrets.token_urlsafe(24)
+    files.certificate.write_text(pair.certificate_pem, encoding="utf-8")
+    _private(files.key, pair.key_pem)
+    _private(files.account_key, self_signed("accounts").key_pem)
+    _private(files.tokens, f'{token},admin,admin,"system:masters"\n')
+    log = files.folder / "container.log"
+    log.write_text(
+        "".join(
+            f"2026-01-01T00:00:0{second}.000000000Z stdout F {line}\n"
+            for second, line in enumerate(LOG_LINES)
+        ),
+        encoding="utf-8",
+    )
+    configured: list[Json] = [_kwok_config("ClusterLogs", {"logs": [{"logsFile": str(log)}]})]
+    if exec:
+        local = {"workDir": str(files.folder)}
+        configured.append(_kwok_config("ClusterExec", {"execs": [{"local": local}]}))
+    config = files.folder / "kwok.yaml"
+    config.write_text(yaml.safe_dump_all(configured), encoding="utf-8")
+    return token
+
+
+def _kwok_config(kind: str, spec: Json) -> Json:
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "all"},
+        "spec": spec,
+    }
+
+
+def _private(path: Path, content: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(content)
