@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot import grammar
 from bot.context import Asker, Target
 from bot.engine import messages
-from bot.engine.parts import Parts, origin_of
+from bot.engine.parts import Parts, origin_of, place_of
 from bot.engine.ports import Admission, Answer, Incoming, Press
 from bot.errors import Denied, OnpremError, Refused
 from bot.spec import Command, Effect
@@ -110,7 +110,7 @@ class Admissions:
     async def denied(self, asker: Asker, request: Request, decision: Decision) -> Answer:
         """Audits a denied press and says why; the question stays open for others."""
         target = Target(request.cluster, request.namespace, request.app)
-        return await self._deny(asker, request.command, target, decision, None)
+        return await self._deny(asker, request.command, target, decision, request, ends=False)
 
     async def use(self, press: Press, asker: Asker) -> Admission:
         """Uses a token up in the name of somebody who may decide."""
@@ -128,7 +128,7 @@ class Admissions:
                         asker.person,
                         token.action,
                         request.cluster if request else "",
-                        request.app if request else "",
+                        place_of(request) if request else "",
                         token.request_id,
                     ),
                 )
@@ -155,7 +155,7 @@ class Admissions:
                     request.person,
                     request.command,
                     request.cluster,
-                    request.app,
+                    place_of(request),
                     request.id,
                     {"state": str(State.LOST)},
                 ),
@@ -258,7 +258,7 @@ class Admissions:
                     asker.person,
                     command.name,
                     target.cluster,
-                    "/".join(p for p in (target.namespace, target.app) if p),
+                    place_of(target),
                     request.id,
                     {"text": request.text},
                 ),
@@ -278,7 +278,10 @@ class Admissions:
         target: Target,
         decision: Decision,
         request: Request | None,
+        *,
+        ends: bool = True,
     ) -> Answer:
+        """Audits a denial; it ends the request, if there is one, unless it concerns a press."""
         parts, now = self._parts, self._parts.clock()
         event = AuditEvent(
             Kind.DENIED,
@@ -286,14 +289,14 @@ class Admissions:
             asker.person,
             command,
             target.cluster,
-            "/".join(p for p in (target.namespace, target.app) if p),
+            place_of(target),
             request.id if request else "",
             {"why": decision.reason},
         )
 
         def work(db: Database) -> None:
             parts.note(db, event)
-            if request is not None:
+            if request is not None and ends:
                 requests.transition(
                     db,
                     request.id,

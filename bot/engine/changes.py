@@ -11,7 +11,7 @@ from bot import approvals
 from bot.context import Asker, Plan, Weight
 from bot.durable import Durable
 from bot.engine import buttons, messages
-from bot.engine.parts import Parts, asker_of, plan_json
+from bot.engine.parts import Parts, asker_of, place_of, plan_json
 from bot.engine.ports import Answer, Notice
 from bot.engine.running import Running, ended_json
 from bot.engine.turns import Turns
@@ -315,9 +315,9 @@ class Changes:
 
 
 def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) -> AuditEvent:
-    target = "/".join(p for p in (request.namespace, request.app) if p)
+    place = place_of(request)
     return AuditEvent(
-        kind, who.actor, who.person, request.command, request.cluster, target, request.id, body
+        kind, who.actor, who.person, request.command, request.cluster, place, request.id, body
     )
 
 

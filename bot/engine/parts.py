@@ -104,6 +104,11 @@ def asker_of(request: Request) -> Asker:
     return Asker(**{**body, "groups": tuple(body.get("groups", ()))})
 
 
+def place_of(what: Request | Target) -> str:
+    """The audit log's target: `namespace/app`, as far as there are any."""
+    return "/".join(part for part in (what.namespace, what.app) if part)
+
+
 def origin_of(asker: Asker, origin: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     """The stored form: where to answer, who asked, what was given with the words."""
     return {**origin, "asker": dataclasses.asdict(asker), "given": given}

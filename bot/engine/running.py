@@ -16,7 +16,7 @@ from bot.durable import Journal
 from bot.engine import buttons, messages
 from bot.engine.live import Live
 from bot.engine.operation import Operation
-from bot.engine.parts import Parts, asker_of
+from bot.engine.parts import Parts, asker_of, place_of
 from bot.engine.ports import Answer, Notice
 from bot.engine.recording import StoredRecord
 from bot.engine.turns import Turns
@@ -245,7 +245,6 @@ class Running:
             self.endings.note(path, now)
         processes.clear(db, request.id)
         asker = asker_of(request)
-        target = "/".join(p for p in (request.namespace, request.app) if p)
         body = {"state": str(ending.state), "summary": ending.document.headline}
         body |= {"why": ending.why} if ending.why else {}
         parts.note(
@@ -256,7 +255,7 @@ class Running:
                 asker.person,
                 request.command,
                 request.cluster,
-                target,
+                place_of(request),
                 request.id,
                 body,
             ),

@@ -199,10 +199,9 @@ class Surface:
     def store(self, db: Any, request: Request, notice: Notice) -> None:
         if self.refuse(notice):
             raise ValueError("it cannot be rendered")
-        self.stored.append(notice)
 
     def deliver(self, request: Request, notice: Notice) -> None:
-        pass
+        self.stored.append(notice)  # not before it is durable: a press would find no button
 
     def finished(self, request: Request, data: Any, exit_code: int) -> None:
         self.ended[request.id] = (data, exit_code)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bot.config import FreezeConfig
 from bot.engine.turns import RUNS
-from bot.store import locks
+from bot.store import audit, locks
 from bot.store.requests import State
 
-from .conftest import ADMIN, Rig, World, rig
-from .test_changes import ended, kinds, state
+from .conftest import ADMIN, VIEWER, Rig, World, rig
+from .test_changes import buttons, ended, kinds, press, state
 
 
 async def test_no_freeze_stops_what_takes_no_lock(bench: Rig) -> None:
@@ -99,3 +99,16 @@ async def test_a_plan_older_than_the_end_of_another_operation_is_not_run(bench: 
     assert await state(bench, admission.request) is State.REFUSED
     assert await bench.store.read(locks.held) == []
     assert bench.world.size == 9
+
+
+async def test_every_row_about_a_request_names_it_and_its_place(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    await press(bench, token, VIEWER)
+    await press(bench, token)
+    await ended(bench, admission.request)
+    rows = await bench.store.read(audit.search)
+    told = [(str(row.kind), row.request_id, row.target) for row in reversed(rows)]
+    kinds = ("intent", "denied", "confirm", "plan", "outcome")
+    assert told == [(kind, admission.request.id, "shop/web") for kind in kinds]
