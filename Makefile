@@ -3,13 +3,21 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-lab lab lint docs clean
 
 demo: $(VENV)/.ready-run
 	@$(BIN)/onprem demo
 
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -m "not slow" -n auto
+	@$(BIN)/python -m pytest -m "not slow and not lab" -n auto
+
+# The same tests against real servers, built once into a cache outside the checkout. Needs Go.
+test-lab: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.cluster build
+	@ONPREM_REQUIRE="$$ONPREM_REQUIRE lab" $(BIN)/python -m pytest -m lab
+
+lab: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.cluster up
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff format --check .
