@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 1_000_000
 CLOCK_SKEW = 300
+LAST_ACKS = 3.0
 
 
 class Receiver:
@@ -51,7 +52,7 @@ class Receiver:
         """Begins to listen."""
         application = web.Application(client_max_size=BODY_LIMIT)
         application.router.add_post(self._path, self._take)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=LAST_ACKS)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 

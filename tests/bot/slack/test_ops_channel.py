@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.chores import post_head
 from bot.clock import now
 from bot.context import Asker
 from bot.engine import Incoming
-from bot.chores import post_head
 from bot.slack.replier import Overheard
 from bot.store import audit
 from tests.bot.engine.conftest import Surface
