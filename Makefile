@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-lab lab lint docs clean
+.PHONY: demo test test-lab lab lint docs pictures clean
 
 demo: $(VENV)/.ready-run
 	@$(BIN)/onprem demo
@@ -28,7 +28,11 @@ lint: $(VENV)/.ready-dev
 docs: $(VENV)/.ready-dev
 	@$(BIN)/python -m bot.reference > docs/commands.md
 
+pictures: $(VENV)/.ready-dev
+	@$(BIN)/python -m sandbox.pictures docs/pictures
+
 $(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON). Install it (Debian, Ubuntu: apt install python3 python3-venv), or set PYTHON=…"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python lacks venv. Install it (Debian, Ubuntu: apt install python3-venv) and try again."; exit 1; }
 	@echo "Making a virtual environment in $(VENV) …"

@@ -71,7 +71,7 @@ class Player:
             raise Refused(delivery.shown)
 
         def fits(message: Message) -> bool:
-            return self._new(message, before) and _final(message)
+            return self._answers(message, act.who, before) and _final(message)
 
         return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
 
@@ -87,12 +87,16 @@ class Player:
 
         def fits(message: Message) -> bool:
             decided = message.ts == asked.ts and act.clicks not in labels(message)
-            return (decided or self._new(message, before)) and _final(message)
+            return (decided or self._answers(message, act.who, before)) and _final(message)
 
         return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
 
-    def _new(self, message: Message, before: set[str]) -> bool:
-        return message.user == self._slack.workspace.app.bot_user and message.ts not in before
+    def _answers(self, message: Message, who: str, before: set[str]) -> bool:
+        """New, and for whoever asked: #ops also hears of what others do elsewhere."""
+        if message.user != self._slack.workspace.app.bot_user or message.ts in before:
+            return False
+        asker = self._slack.workspace.person(who).id
+        return bool(message.ephemeral_to) or f"@{asker}" in text_of(message, str)
 
     async def _look(self, act: Act) -> list[str]:
         """The cluster must show what the answer says; it may still be ending old pods."""
