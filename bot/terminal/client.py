@@ -128,7 +128,7 @@ async def _decide(
     document: Document, buttons: Sequence[Button], writer: asyncio.StreamWriter, screen: Screen
 ) -> None:
     """Asks, and presses the button that was chosen; what comes of it is heard as the rest is."""
-    screen.document(document)
+    screen.document(document, failed=screen.as_json)  # nobody may say yes to what he has not seen
     go = next(b for b in buttons if b.act in ("confirm", "type"))
     leave = next(b for b in buttons if b.act == "dismiss")
     said = ""

@@ -194,6 +194,15 @@ async def test_ctrl_c_at_a_question_means_no(desk: Desk) -> None:
     assert [press.token for press in desk.engine.presses] == ["no"]
 
 
+async def test_a_question_is_shown_beside_the_json_that_a_machine_reads(desk: Desk) -> None:
+    desk.engine.question = QUESTION
+    await desk.run("scale", types="n\n", as_json=True)
+    shown = desk.err.getvalue()
+    assert QUESTION.headline in shown
+    assert shown.index(QUESTION.headline) < shown.index("Go on? [y/N]")
+    assert QUESTION.headline not in desk.out.getvalue()
+
+
 async def test_a_bot_that_goes_away_is_told(tmp_path: Path) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
