@@ -17,7 +17,7 @@ from sandbox.cli import fault
 from sandbox.tour.bot import BotFailed, BotProcess, running
 from sandbox.tour.play import Player
 from sandbox.tour.show import Page
-from sandbox.tour.story import story
+from sandbox.tour.story import STORY
 from sandbox.trouble import HELP, NoSuchFault
 from sandbox.world import PACES, World
 
@@ -62,7 +62,7 @@ async def _tour(arguments: argparse.Namespace, page: Page) -> int:
         page.line("which talks to them as it would to yours, with the real helm.")
         async with running(world.config, world.directory / "bot.log") as bot:
             await world.trouble(arguments.fault)
-            problems = await Player(world, page).play(story())
+            problems = await Player(world, page).play(STORY)
             _sum_up(page, problems)
             if sys.stdin.isatty() and sys.stdout.isatty():
                 _invite(page, world)

@@ -27,7 +27,7 @@ from sandbox.tour.bot import ROOT, BotFailed, running
 from sandbox.tour.play import LIVE, Player
 from sandbox.tour.show import Page as Told
 from sandbox.tour.show import labels, text_of
-from sandbox.tour.story import Act, story
+from sandbox.tour.story import Act, STORY
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ async def take(folder: Path, executable: str) -> list[str]:
         live = asyncio.create_task(camera.live())
         try:
             player = Player(world, Told(sys.stderr, colour=False), camera.moment)
-            problems = await player.play(story())
+            problems = await player.play(STORY)
             if not problems:
                 await live
                 await camera.terminal("onprem status parse", "onprem history parse")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,6 @@ def restore(
     person: str,
     now: int,
     note: Path | None = None,
-    settle: Callable[[Path], None] | None = None,
     damaged: bool = False,
 ) -> Restored:
     """Replaces the live files by those of a copy. The bot must be stopped (its file lock held).
@@ -60,7 +59,6 @@ def restore(
         person: The person behind the actor.
         now: Microseconds UTC.
         note: The file with the noted head of the audit log.
-        settle: Ends what the copied workflow file would resume; gets that file.
         damaged: The live state cannot be read: do without its check and copy.
 
     Raises:
@@ -89,9 +87,6 @@ def restore(
             body={"copy_of": source.at, "before": before.name if before else None},
         )
         head = _prepare(stage / STATE_FILE, log, event, now)
-        for name in paths:
-            if settle and name != STATE_FILE and (stage / name).exists():
-                settle(stage / name)
         replace_private(stage / READY, b"")
     except (sqlite3.Error, OSError) as error:
         shutil.rmtree(stage, ignore_errors=True)

@@ -64,110 +64,109 @@ def workload(kind: str, name: str, *, ready: int, tag: str = "") -> Check:
     return check
 
 
-def story() -> Sequence[Chapter]:
-    """The whole tour."""
-    return (
-        Chapter(
-            "Adam is admin by the configuration; he gives the others their roles",
-            (
-                Act("adam", "ops", "/onprem role grant @alice operator", expects=("operator",)),
-                Act("adam", "ops", "/onprem role grant @vera viewer", expects=("viewer",)),
+STORY: Sequence[Chapter] = (
+    Chapter(
+        "Adam is admin by the configuration; he gives the others their roles",
+        (
+            Act("adam", "ops", "/onprem role grant @alice operator", expects=("operator",)),
+            Act("adam", "ops", "/onprem role grant @vera viewer", expects=("viewer",)),
+        ),
+    ),
+    Chapter(
+        "Alice deploys Parse Server with its database",
+        (
+            Act(
+                "alice",
+                "parse",
+                "/onprem deploy parse",
+                expects=("parse", "is running", "revision 1"),
+                check=workload("StatefulSet", "parse-mongodb", ready=3),
+                name="deploy",
+            ),
+            Act("alice", "parse", "/onprem status parse", expects=("2/2", "3/3")),
+        ),
+    ),
+    Chapter(
+        "She scales the database down; the bot warns, asks, and changes the replica set too",
+        (
+            Act(
+                "alice",
+                "parse",
+                "/onprem scale mongodb 2",
+                expects=("from 3 to 2", "majority"),
+                name="scale",
+            ),
+            Act(
+                "alice",
+                "parse",
+                clicks="Go on",
+                expects=("2",),
+                check=workload("StatefulSet", "parse-mongodb", ready=2),
             ),
         ),
-        Chapter(
-            "Alice deploys Parse Server with its database",
-            (
-                Act(
-                    "alice",
-                    "parse",
-                    "/onprem deploy parse",
-                    expects=("parse", "is running", "revision 1"),
-                    check=workload("StatefulSet", "parse-mongodb", ready=3),
-                    name="deploy",
-                ),
-                Act("alice", "parse", "/onprem status parse", expects=("2/2", "3/3")),
+    ),
+    Chapter(
+        "Vera may only look",
+        (
+            Act(
+                "vera",
+                "parse",
+                "/onprem deploy parse",
+                expects=("You may not deploy", "operator"),
+                name="denied",
+            ),
+            Act("vera", "parse", "/onprem can-i deploy parse", expects=("No",)),
+        ),
+    ),
+    Chapter(
+        "A new version, which keeps the scale; then one whose image does not exist",
+        (
+            Act(
+                "alice",
+                "parse",
+                "/onprem deploy parse --version 8.6.95",
+                expects=("is running", "8.6.95"),
+                check=workload("Deployment", "parse-server", ready=2, tag="8.6.95"),
+            ),
+            Act(
+                "alice",
+                "parse",
+                "/onprem deploy parse --version broken",
+                expects=("failed", "rolled back"),
+                check=workload("Deployment", "parse-server", ready=2, tag="8.6.95"),
+                name="broken",
             ),
         ),
-        Chapter(
-            "She scales the database down; the bot warns, asks, and changes the replica set too",
-            (
-                Act(
-                    "alice",
-                    "parse",
-                    "/onprem scale mongodb 2",
-                    expects=("from 3 to 2", "majority"),
-                    name="scale",
-                ),
-                Act(
-                    "alice",
-                    "parse",
-                    clicks="Go on",
-                    expects=("2",),
-                    check=workload("StatefulSet", "parse-mongodb", ready=2),
-                ),
+    ),
+    Chapter(
+        "History, and back to the first version",
+        (
+            Act(
+                "alice",
+                "parse",
+                "/onprem history parse",
+                expects=("did not come up",),
+                name="history",
+            ),
+            Act(
+                "alice",
+                "parse",
+                clicks="Roll back to 1",
+                expects=("from revision 4 to 1",),
+                name="rollback",
+            ),
+            Act(
+                "alice",
+                "parse",
+                clicks="Go on",
+                expects=("is back at revision 1",),
+                check=workload("Deployment", "parse-server", ready=2, tag="8.6.94"),
             ),
         ),
-        Chapter(
-            "Vera may only look",
-            (
-                Act(
-                    "vera",
-                    "parse",
-                    "/onprem deploy parse",
-                    expects=("You may not deploy", "operator"),
-                    name="denied",
-                ),
-                Act("vera", "parse", "/onprem can-i deploy parse", expects=("No",)),
-            ),
-        ),
-        Chapter(
-            "A new version, which keeps the scale; then one whose image does not exist",
-            (
-                Act(
-                    "alice",
-                    "parse",
-                    "/onprem deploy parse --version 8.6.95",
-                    expects=("is running", "8.6.95"),
-                    check=workload("Deployment", "parse-server", ready=2, tag="8.6.95"),
-                ),
-                Act(
-                    "alice",
-                    "parse",
-                    "/onprem deploy parse --version broken",
-                    expects=("failed", "rolled back"),
-                    check=workload("Deployment", "parse-server", ready=2, tag="8.6.95"),
-                    name="broken",
-                ),
-            ),
-        ),
-        Chapter(
-            "History, and back to the first version",
-            (
-                Act(
-                    "alice",
-                    "parse",
-                    "/onprem history parse",
-                    expects=("did not come up",),
-                    name="history",
-                ),
-                Act(
-                    "alice",
-                    "parse",
-                    clicks="Roll back to 1",
-                    expects=("from revision 4 to 1",),
-                    name="rollback",
-                ),
-                Act(
-                    "alice",
-                    "parse",
-                    clicks="Go on",
-                    expects=("is back at revision 1",),
-                    check=workload("Deployment", "parse-server", ready=2, tag="8.6.94"),
-                ),
-            ),
-        ),
-        Chapter(
-            "Adam makes sure that nobody touched the audit log",
-            (Act("adam", "ops", "/onprem audit verify", expects=("whole",), name="audit"),),
-        ),
-    )
+    ),
+    Chapter(
+        "Adam makes sure that nobody touched the audit log",
+        (Act("adam", "ops", "/onprem audit verify", expects=("whole",), name="audit"),),
+    ),
+)
+"""The whole tour."""
