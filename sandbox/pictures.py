@@ -27,7 +27,7 @@ from sandbox.tour.bot import ROOT, BotFailed, running
 from sandbox.tour.play import LIVE, Player
 from sandbox.tour.show import Page as Told
 from sandbox.tour.show import labels, text_of
-from sandbox.tour.story import Act, STORY
+from sandbox.tour.story import STORY, Act
 from sandbox.world import World
 
 if TYPE_CHECKING:
