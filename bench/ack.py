@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import rig
+from bot.store.connect import connect
 
 LOADS = (
     ("50 a second for 10 s", 500, 50),
@@ -43,9 +44,10 @@ def main() -> int:
 def _measure(folder: Path, runs: int) -> int:
     total = runs * sum(count for _, count, _ in LOADS)
     with (
-        rig.announced(["-m", "sandbox.kube"]) as kube,
+        rig.announced(["-m", "bench.cluster"], folder / "cluster.log") as kube,
         rig.announced(
-            ["-m", "sandbox.slack", "--no-limits", "--connections-per-minute", "100"]
+            ["-m", "sandbox.slack", "--no-limits", "--connections-per-minute", "100"],
+            folder / "slack.log",
         ) as slack,
     ):
         kubeconfig = Path(kube["kubeconfig"])
@@ -107,12 +109,16 @@ def _accounts(database: Path, total: int) -> None:
             "SELECT count(*) FROM (SELECT request_id FROM audit WHERE kind = 'outcome' "
             "GROUP BY request_id HAVING count(*) > 1)"
         ).fetchone()[0]
-        mode = db.execute("PRAGMA journal_mode").fetchone()[0]
     print(
         f"asked {total}  states {states}  intents {kinds.get('intent')}  "
         f"outcomes {kinds.get('outcome')}  outcomes twice {twice}"
     )
-    print(f"journal_mode {mode}, synchronous FULL on the writer's connection")
+    for path in (database, database.with_name("workflows.db")):
+        writer = connect(path, timeout=1.0)  # as the writer's connection is made
+        names = ("journal_mode", "synchronous", "wal_autocheckpoint", "foreign_keys")
+        read = {name: writer.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+        writer.conn.close()
+        print(f"{path.name}: {read}   (synchronous 2 is FULL)")
 
 
 def _plain(folder: Path, slack: dict[str, Any]) -> None:

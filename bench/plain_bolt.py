@@ -21,7 +21,7 @@ def main() -> None:
         time.sleep(4)
 
     handler = SocketModeHandler(app, os.environ["APP"])
-    handler.connect()
+    handler.connect()  # type: ignore[no-untyped-call]
     print("ready", flush=True)
     while True:
         time.sleep(60)

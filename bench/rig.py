@@ -51,9 +51,12 @@ def process(arguments: Sequence[str], **more: Any) -> Iterator[subprocess.Popen[
 
 
 @contextlib.contextmanager
-def announced(arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+def announced(arguments: Sequence[str], log: Path) -> Iterator[dict[str, Any]]:
     """A child that prints one line of JSON when it is ready; gives that line and its pid."""
-    with process([sys.executable, *arguments], stdout=subprocess.PIPE) as child:
+    with (
+        log.open("w") as stream,
+        process([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=stream) as child,
+    ):
         assert child.stdout is not None
         yield {**json.loads(child.stdout.readline()), "pid": child.pid}
 
@@ -120,3 +123,9 @@ def rss(pid: int) -> float:
     """Resident memory of a process in megabytes (10⁶ bytes)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def most_rss(pid: int) -> float:
+    """The most resident memory that a process has had, in megabytes (10⁶ bytes)."""
+    line = next(s for s in _lines(f"/proc/{pid}/status") if s.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6

@@ -22,7 +22,6 @@ import yaml
 from bot import example
 from bot.config import Config, load
 from bot.errors import Failed, Refused, UsageError
-from bot.logs import configure_logging
 
 STATE_FILES = ("onprem.db", "workflows.db")
 SETTLE_SECONDS = 3600.0
@@ -33,6 +32,7 @@ GOES_ON = "\nThe job goes on here until it ends. Ctrl-C again ends this process 
 def run(config: Config) -> int:
     """`onprem run`."""
     from bot import main
+    from bot.logs import configure_logging
     from bot.redaction import Redactor
 
     redactor = Redactor()
@@ -69,7 +69,6 @@ def command(
         words: The command.
         leave: Is called before the process ends at a second Ctrl-C.
     """
-    configure_logging(quiet=True)
     return asyncio.run(_command(config, words, leave))
 
 
@@ -173,8 +172,10 @@ async def _alone(
     config: Config, words: Sequence[str], screen: Any, path: Path, leave: Callable[[], None]
 ) -> int:
     from bot import main
+    from bot.logs import configure_logging  # costs a tenth of a second that asking a bot need not
     from bot.terminal.client import talk
 
+    configure_logging(quiet=True)
     try:
         async with main.serving(config, slack=False) as product:
             talking = asyncio.create_task(talk(path, words, screen))
