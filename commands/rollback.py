@@ -213,6 +213,11 @@ async def plan_rollback(ctx: Ctx, p: Rollback) -> Plan:
     if chosen.number == newest.number and newest.status == "deployed":
         raise Refused(f"{p.app} is at revision {chosen.number} already")
     changes, warnings = await _difference(ctx, ref, newest.number, chosen.number)
+    versions = deployment.versions(found)
+    now, then = versions[newest.number], versions[chosen.number]
+    if now != then:
+        others = tuple(c for c in changes if c.what != ref.config.version_value)
+        changes = (Change("version", now, then), *others)
     if chosen.number not in good:
         warnings.insert(0, f"Revision {chosen.number} is not known to have worked.")
     return Plan(

@@ -189,7 +189,7 @@ class Running:
             if getattr(result, "ok", True):
                 return Ending(State.DONE, document, data)
             return Ending(State.FAILED, document, data, 1, document.headline)
-        document = messages.failure(error, request.id)
+        document = messages.failure(error)  # the line about who asked holds the reference
         return Ending(State.FAILED, document, None, error.exit_code, str(error))
 
     async def _publish_live(self, request: Request, document: Document) -> None:

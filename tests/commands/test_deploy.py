@@ -179,7 +179,7 @@ async def test_a_rollback_brings_back_the_overrides_of_its_revision(
     plan = await shop.plan("rollback parse")
     assert plan.weight is Weight.CONFIRM
     assert plan.facts["to"] == 1
-    assert ("image.tag", "8.3.0", "8.2.0") in [(c.what, c.before, c.after) for c in plan.changes]
+    assert ("version", "8.3.0", "8.2.0") in [(c.what, c.before, c.after) for c in plan.changes]
     assert "The override parse.logLevel = debug would no longer hold." in plan.warnings
     result, _ = await shop.run("rollback parse", plan)
     assert (result.revision, result.wishes) == (3, ("version 8.2.0",))
