@@ -19,6 +19,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def sentence(text: str) -> str:
+    """A clause as a sentence: a capital at its beginning, one mark at its end.
+
+    Names of objects and actors at the beginning stay as they are.
+    """
+    text = text.strip().rstrip(".")
+    if not text:
+        return ""
+    ended = text if text[-1] in "?!…" else f"{text}."
+    return ended[0].upper() + ended[1:] if text.split()[0].isalpha() else ended
+
+
 class OnpremError(Exception):
     """A failure told to a person.
 
@@ -37,7 +49,7 @@ class OnpremError(Exception):
 
     def __str__(self) -> str:
         cause = f"{self.what}: {self.why}" if self.why else self.what
-        return f"{cause.rstrip('.')}." + (f" {self.hint.rstrip('.')}." if self.hint else "")
+        return f"{sentence(cause)} {sentence(self.hint)}".strip()
 
 
 class UsageError(OnpremError):
@@ -96,8 +108,10 @@ class ConfigError(OnpremError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        super().__init__(f"The configuration has {count}", hint="Mend them and start again")
+        one = len(problems) == 1
+        count = "1 problem" if one else f"{len(problems)} problems"
+        hint = f"Mend {'it' if one else 'them'} and start again"
+        super().__init__(f"The configuration has {count}", hint=hint)
 
     def __str__(self) -> str:
         return "\n".join([super().__str__(), *(f"  {problem}" for problem in self.problems)])

@@ -145,7 +145,8 @@ async def build(
         OnpremError: The state is in use, unusable, or the configuration names what is not there.
     """
     directory = config.state.directory
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Its group may reach the socket; every file inside is the bot's alone.
+    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
     lock = InstanceLock(directory)
     try:
         hide = redactor or Redactor()

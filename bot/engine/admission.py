@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot import grammar
 from bot.context import Asker, Target
 from bot.engine import messages
-from bot.engine.parts import Parts, origin_of, place_of
+from bot.engine.parts import Parts, asker_of, origin_of, place_of
 from bot.engine.ports import Admission, Answer, Incoming, Press
 from bot.errors import Denied, OnpremError, Refused
 from bot.spec import Command, Effect
@@ -106,6 +106,17 @@ class Admissions:
             return None
         target = parsed.command.target(self._parts.scope(asker, origin), parsed.params)
         return await self._deny(asker, parsed.command.name, target, decision, request)
+
+    async def check_again(
+        self, request: Request, command: Command[Any, Any], params: Any
+    ) -> Answer | None:
+        """Authorizes a stored request anew; a denial is audited, ends it, and is returned."""
+        asker = asker_of(request)
+        decision = may(self._parts, asker, command, params, request.origin)
+        if decision.allowed:
+            return None
+        target = Target(request.cluster, request.namespace, request.app)
+        return await self._deny(asker, command.name, target, decision, request)
 
     async def denied(self, asker: Asker, request: Request, decision: Decision) -> Answer:
         """Audits a denied press and says why; the question stays open for others."""
@@ -301,7 +312,7 @@ class Admissions:
                     db,
                     request.id,
                     State.REFUSED,
-                    expect={State.RECEIVED, State.ACKED},
+                    expect={State.RECEIVED, State.ACKED, State.PLANNING},
                     finished_at=now,
                 )
 

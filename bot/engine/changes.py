@@ -16,7 +16,7 @@ from bot.engine.ports import Answer, Notice
 from bot.engine.running import Running, ended_json
 from bot.engine.turns import Turns
 from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
-from bot.locks import LockPath
+from bot.locks import LockPath, conflicts
 from bot.render.document import Actions, Button, Document, Note, Table
 from bot.spec import Command
 from bot.store import locks, requests, sticky_locks
@@ -54,7 +54,7 @@ class Changes:
         Returns:
             What only the asker sees, when it ends here.
         """
-        async with self._turns.plan(waits=decoded[0].locks):
+        async with self._turns.plan(request.cluster, waits=decoded[0].locks):
             return await self._begin(request, *decoded)
 
     async def _begin(
@@ -139,7 +139,7 @@ class Changes:
                 request.id,
                 State.WAITING,
                 expect=UNDECIDED,
-                plan=plan_json(shown),
+                plan={**plan_json(shown), "expires": expires},
                 fingerprint=plan.fingerprint(request.command, request.params),
             )
             ready = replace(notice, document=kept)
@@ -176,9 +176,10 @@ class Changes:
     def _frozen(self, request: Request) -> Busy | None:
         at = self._parts.clock() / 1_000_000
         for freeze in self._parts.config().freezes:
-            place = "/".join(p for p in (request.cluster, request.namespace, request.app) if p)
-            inside = f"{place}/".startswith(f"{freeze.target}/") if freeze.target else True
-            if inside and freeze.start.timestamp() <= at < freeze.end.timestamp():
+            place = LockPath.of(request.cluster, request.namespace, request.app)
+            frozen = LockPath(tuple(freeze.target.split("/"))) if freeze.target else None
+            touched = frozen is None or conflicts(frozen, place)
+            if touched and freeze.start.timestamp() <= at < freeze.end.timestamp():
                 what, until = freeze.target or "Everything", f"{freeze.end:%Y-%m-%d %H:%M %Z}"
                 return Busy(
                     f"{what} is frozen until {until}",

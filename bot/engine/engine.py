@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +19,7 @@ from bot.engine.running import Running, answer
 from bot.engine.turns import Turns
 from bot.errors import OnpremError, Refused
 from bot.store import approvals, requests
+from bot.store.audit import AuditEvent, Kind
 from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 log = structlog.get_logger(__name__)
+
+STALE = 900_000_000
+"""Microseconds after which an acknowledged request is not begun any more."""
 
 
 class Engine:
@@ -95,7 +100,7 @@ class Engine:
             if admission.press:
                 return await self._decide(admission, who)
             if admission.request is not None and admission.parsed is not None:
-                return await self._change(admission.request, admission.parsed)
+                return await self._change(admission.request, admission.parsed, who)
             return await self._read(admission, who)
         except Exception as error:
             problem = self._parts.translate(error)
@@ -121,8 +126,12 @@ class Engine:
 
         def work(db: Database) -> Request | None:
             found = requests.get(db, request_id)
-            if found is not None:
-                requests.ask_cancel(db, request_id, by.actor, now)
+            if found is not None and requests.ask_cancel(db, request_id, by.actor, now):
+                place = "/".join(part for part in (found.namespace, found.app) if part)
+                event = AuditEvent(
+                    Kind.CANCEL, by.actor, by.person, found.command, found.cluster, place, found.id
+                )
+                self._parts.note(db, event)
             return found
 
         request = await self._parts.store.write(work)
@@ -139,12 +148,12 @@ class Engine:
 
     async def sweep(self) -> None:
         """Closes questions that nobody answered in time; call it every half minute."""
-        limit = self._parts.clock() - 900_000_000
+        now = self._parts.clock()
         waiting = await self._parts.store.read(
             lambda db: requests.find(db, states={State.WAITING}, limit=1000)
         )
         for request in waiting:
-            if request.created_at < limit:
+            if int((request.plan or {}).get("expires", 0)) <= now:
                 await self._changes.dismiss(request, None, State.EXPIRED)
 
     async def drain(self, seconds: float) -> bool:
@@ -169,16 +178,19 @@ class Engine:
         document = command.view(result, self._parts.clock())
         return answer(result, self._parts.offers.fill(document))
 
-    async def _change(self, request: Request, parsed: Any) -> Answer | None:
+    async def _change(self, request: Request, parsed: Any, who: Asker) -> Answer | None:
         now = self._parts.clock()
+        # Kept in full, for a restart decides again whether they may.
+        origin = {**request.origin, "asker": dataclasses.asdict(who)}
         acked = await self._parts.store.write(
             lambda db: requests.transition(
-                db, request.id, State.ACKED, expect={State.RECEIVED}, acked_at=now
+                db, request.id, State.ACKED, expect={State.RECEIVED}, acked_at=now, origin=origin
             )
         )
         if not acked:
             return None
-        return await self._changes.begin(request, (parsed.command, parsed.params))
+        known = dataclasses.replace(request, origin=origin)
+        return await self._changes.begin(known, (parsed.command, parsed.params))
 
     async def _decide(self, admission: Admission, who: Asker) -> Answer | None:
         request, act = admission.request, admission.press["act"]
@@ -200,11 +212,17 @@ class Engine:
         return await self._changes.decide(request, decoded, who, admission.press.get("typed", ""))
 
     async def _again(self, request: Request) -> None:
+        """Goes on with what was acknowledged just before a stop, if they still may.
+
+        After a longer absence nobody expects it any more: it is told lost instead.
+        """
         decoded = self._parts.rebuild(request)
-        if decoded is None:
+        age = self._parts.clock() - (request.acked_at or request.created_at)
+        if decoded is None or age > STALE:
             await self._tell_lost(request)
             return
-        answer = await self._changes.begin(request, decoded)
+        answer = await self._admissions.check_again(request, *decoded)
+        answer = answer or await self._changes.begin(request, decoded)
         if answer is not None:
             notice = Notice(request.id, answer.document, final=True, private=True)
             await self._tell(request, notice)
@@ -212,7 +230,7 @@ class Engine:
     async def _tell_lost(self, request: Request) -> None:
         problem: OnpremError = Refused(
             f"Not run: {request.text}",
-            why="the bot was too slow, or stopped, before it could acknowledge it",
+            why="the bot was too slow, or was not running, when it should have begun",
             hint="Nothing was changed; ask again",
         )
         document = messages.failure(problem, request.id)

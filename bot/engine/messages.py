@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bot.context import Asker, Plan, Weight
-from bot.errors import OnpremError
+from bot.errors import OnpremError, sentence
 from bot.render.document import (
     Actions,
     Button,
@@ -33,8 +33,8 @@ def failure(error: OnpremError, reference: str = "") -> Document:
     """One sentence about what failed, why and what to do, with the id that finds the log."""
     return Document.of(
         Title(f"{error.what}", tone="bad"),
-        Text(marked(f"{error.why.rstrip('.')}.")) if error.why else None,
-        Text(marked(f"{error.hint.rstrip('.')}.")) if error.hint else None,
+        Text(marked(sentence(error.why))) if error.why else None,
+        Text(marked(sentence(error.hint))) if error.hint else None,
         Note.of("Reference ", Mono(reference)) if reference else None,
     )
 
@@ -122,6 +122,16 @@ def cancelled(summary: str, by: str, steps: Iterable[Step]) -> Document:
         Text.of("Done: ", ", ".join(done) or "nothing", "."),
         Text.of("Cut off: ", ", ".join(cut), ".") if cut else None,
         Text.of("What came after was not begun."),
+    )
+
+
+def queued(summary: str, note: Note) -> Document:
+    """An operation that will run when others on its cluster have ended."""
+    return Document.of(
+        Title(summary),
+        Text.of("It waits for its turn: many operations run on this cluster now."),
+        Actions((Button("Cancel", "cancel"),)),
+        note,
     )
 
 

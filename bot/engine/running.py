@@ -22,7 +22,7 @@ from bot.engine.recording import StoredRecord
 from bot.engine.turns import Turns
 from bot.errors import Cancelled, Failed, OnpremError, StoreUnavailable
 from bot.locks import Endings, LockPath
-from bot.render.document import Document, to_json
+from bot.render.document import Document, Note, to_json
 from bot.spec import Command
 from bot.store import locks, processes, requests
 from bot.store.audit import AuditEvent, Kind
@@ -99,12 +99,20 @@ class Running:
             await self._end(request, _stuck(request))
             return
         # What takes no lock (such as `cancel`) must not wait behind what it may be about.
-        async with self._turns.run(waits=decoded[0].locks):
+        waits = decoded[0].locks
+        if waits and self._turns.crowded(request.cluster):
+            await self._publish_live(request, messages.queued(*self._headline(request)))
+        async with self._turns.run(request.cluster, waits=waits):
             # Read again: it may have been cancelled while it waited. Nothing may be awaited from
             # here until the operation is listed, or a cancel could fall in between.
             request = await self._running(request_id)
             if request is not None:
                 await self._operate(request, *decoded, journal, resumed)
+
+    def _headline(self, request: Request) -> tuple[str, Note]:
+        """What it does, and who asked for it."""
+        note = messages.asked(asker_of(request), request.text, request.id, request.created_at)
+        return str((request.plan or {}).get("summary", request.text)), note
 
     async def _running(self, request_id: str) -> Request | None:
         """The request if it is running; a state database that cannot be read is waited for."""
@@ -127,8 +135,7 @@ class Running:
     ) -> None:
         parts = self._parts
         replier = parts.replier(request)
-        summary = str((request.plan or {}).get("summary", request.text))
-        note = messages.asked(asker_of(request), request.text, request.id, request.created_at)
+        summary, note = self._headline(request)
 
         async def publish() -> None:
             await self._publish_live(
@@ -148,7 +155,7 @@ class Running:
         )
         self._operations[request.id] = operation
         if request.cancel_by:
-            operation.cancel(request.cancel_by)
+            operation.cancel(parts.config().person_of(request.cancel_by))
         try:
             ending = await self._outcome(request, command, params, operation, summary)
         finally:

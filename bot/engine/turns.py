@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 
 PLANS = 4
@@ -17,16 +18,19 @@ PATIENCE = 2.0
 
 
 class Turns:
-    """Orders the work of one loop; everything waits in the order it came.
+    """Orders the work of one loop; what concerns one cluster waits in the order it came.
+
+    Clusters do not wait for each other: one that hangs must not hold up the rest.
 
     Args:
-        plans: How many requests are planned at a time.
-        runs: How many operations run at a time.
+        plans: How many requests are planned at a time, for each cluster.
+        runs: How many operations run at a time, for each cluster.
         patience: See `PATIENCE`.
     """
 
     def __init__(self, plans: int = PLANS, runs: int = RUNS, patience: float = PATIENCE) -> None:
-        self._plans, self._runs = asyncio.Semaphore(plans), asyncio.Semaphore(runs)
+        self._plans: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(plans))
+        self._runs: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(runs))
         self._patience = patience
         self._admitting = 0
         self._quiet = asyncio.Event()
@@ -45,16 +49,20 @@ class Turns:
                 self._quiet.set()
 
     @contextlib.asynccontextmanager
-    async def plan(self, *, waits: bool) -> AsyncIterator[None]:
+    async def plan(self, cluster: str, *, waits: bool) -> AsyncIterator[None]:
         """A turn for planning; without `waits` at once."""
-        async with self._turn(self._plans, waits):
+        async with self._turn(self._plans[cluster], waits):
             yield
 
     @contextlib.asynccontextmanager
-    async def run(self, *, waits: bool) -> AsyncIterator[None]:
+    async def run(self, cluster: str, *, waits: bool) -> AsyncIterator[None]:
         """A turn for running; without `waits` at once."""
-        async with self._turn(self._runs, waits):
+        async with self._turn(self._runs[cluster], waits):
             yield
+
+    def crowded(self, cluster: str) -> bool:
+        """Whether the next one to run there has to wait."""
+        return self._runs[cluster].locked()
 
     @contextlib.asynccontextmanager
     async def _turn(self, turns: asyncio.Semaphore, waits: bool) -> AsyncIterator[None]:

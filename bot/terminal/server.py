@@ -58,6 +58,10 @@ class TerminalReplier:
         """Sends what becomes of a request to a terminal."""
         self._sessions[request_id] = session
 
+    def forget(self, request_id: str) -> None:
+        """Ends following a request that was answered to its asker alone."""
+        self._sessions.pop(request_id, None)
+
     def store(self, db: Database, request: Request, notice: Notice) -> None:
         """Nothing to store: the request itself keeps the outcome."""
 
@@ -158,6 +162,8 @@ class TerminalServer:
                 return
         answer = await self._engine.proceed(admission)
         if answer is not None:
+            if admission.request is not None:
+                self._replier.forget(admission.request.id)
             self._answer(session, answer)
 
     def _answer(self, session: Session, answer: Answer) -> None:

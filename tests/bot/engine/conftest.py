@@ -67,6 +67,7 @@ class Size:
 
     name: Annotated[str, Arg("Thing")]
     size: Annotated[int, Arg("How many", minimum=0, maximum=100)]
+    cluster: Annotated[str, Arg("Where", flag=True)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Look:
 
 def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
     def target(scope: Scope, p: Size) -> Target:
-        return Target(scope.cluster, "shop", p.name)
+        return Target(p.cluster or scope.cluster, "shop", p.name)
 
     async def plan(ctx: Ctx, p: Size) -> Plan:
         if world.plan_error is not None:

@@ -68,7 +68,7 @@ async def test_a_person_s_lock_stops_others_and_says_why(bench: Rig) -> None:
     await bench.store.write(lambda db: sticky_locks.lock(db, held))
     admission, answer = await bench.ask("size web 3")
     assert "locked by bob" in answer.document.headline
-    assert "database migration" in str(answer.document)
+    assert "Database migration." in str(answer.document)
     assert await state(bench, admission.request) is State.REFUSED
     assert bench.world.log == []
 
@@ -90,9 +90,10 @@ async def test_one_s_own_older_lock_does_not_hide_somebody_else_s(bench: Rig) ->
     assert await state(bench, admission.request) is State.REFUSED
 
 
-async def test_a_freeze_stops_everybody_and_says_until_when(bench: Rig) -> None:
+@pytest.mark.parametrize("target", ["", "lab", "lab/shop", "lab/shop/web"])
+async def test_a_freeze_stops_everybody_and_says_until_when(bench: Rig, target: str) -> None:
     start = datetime.now(UTC) - timedelta(hours=1)
-    freeze = FreezeConfig(start=start, end=start + timedelta(days=1), reason="audit", target="lab")
+    freeze = FreezeConfig(start=start, end=start + timedelta(days=1), reason="audit", target=target)
     bench.settings["freezes"] = [freeze]
     admission, answer = await bench.ask("size web 3")
     assert "frozen until" in answer.document.headline
@@ -236,3 +237,25 @@ async def test_requests_keep_who_confirmed(bench: Rig) -> None:
     found = await bench.store.read(lambda db: requests.get(db, admission.request.id))
     assert found is not None
     assert found.confirmed_by == ADMIN.actor
+
+
+async def test_a_cancel_is_in_the_audit_log(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    await bench.engine.cancel(admission.request.id, ADMIN)
+    await ended(bench, admission.request)
+    assert "cancel" in await kinds(bench)
+
+
+async def test_what_waits_for_its_turn_says_so_and_other_clusters_do_not_wait(bench: Rig) -> None:
+    bench.world.gate.clear()
+    held = [(await bench.ask(f"size web{n} 3"))[0].request for n in range(17)]
+    await bench.until(lambda: bench.world.log.count("first") == 16)
+    await bench.until(
+        lambda: any("waits for its turn" in str(n.document) for n in bench.surface.stored)
+    )
+    elsewhere, _ = await bench.ask("size web 3 --cluster=far")
+    await bench.until(lambda: bench.world.log.count("first") == 17)
+    bench.world.gate.set()
+    for request in (*held, elsewhere.request):
+        assert await ended(bench, request) is State.DONE

@@ -163,7 +163,7 @@ async def test_what_this_version_does_not_know_stops_for_a_person(
         assert await ended(bench, request) is State.STUCK
         told = bench.surface.stored[-1].document
         assert told.headline == "size was cut off and cannot be continued"
-        assert "this version of the bot does not know the command" in str(told)
+        assert "This version of the bot does not know the command" in str(told)
         assert await outcomes(bench, request) == 1
     assert world.log == ["first"]
 
@@ -194,3 +194,35 @@ async def test_a_question_outlives_the_process(tmp_path: Path, world: World) -> 
         await press(bench, token)
         assert await ended(bench, admission.request) is State.DONE
     assert world.size == 3
+
+
+async def acknowledged(path: Path, world: World, **columns: Any) -> Request:
+    """A request that was acknowledged by a bot that is gone."""
+    async with process(path, world) as bench:
+        request = await admitted(bench)
+        before = {State.RECEIVED}
+        await bench.store.write(
+            lambda db: requests.transition(db, request.id, State.ACKED, expect=before, **columns)
+        )
+    return request
+
+
+async def test_what_was_acknowledged_long_ago_is_told_lost(tmp_path: Path, world: World) -> None:
+    request = await acknowledged(tmp_path, world, acked_at=now() - 3_600_000_000)
+    async with rig(tmp_path, world) as bench:
+        assert await ended(bench, request) is State.LOST
+        assert "Not run" in bench.surface.stored[-1].document.headline
+    assert world.log == []
+
+
+async def test_a_restart_asks_again_whether_they_may(tmp_path: Path, world: World) -> None:
+    asker = {"actor": "slack:T1/UVIEW", "person": "vic", "name": "Vic"}
+    origin = {"kind": "test", "channel": "C1", "asker": asker, "given": {}}
+    request = await acknowledged(tmp_path, world, acked_at=now(), origin=origin)
+    async with rig(tmp_path, world) as bench:
+        await bench.until(lambda: bool(bench.surface.stored))
+        assert "You may not" in bench.surface.stored[-1].document.headline
+        assert await state(bench, request) is State.REFUSED
+        rows = await bench.store.read(lambda db: audit.search(db, limit=100))
+        assert "denied" in {str(row.kind) for row in rows}
+    assert world.log == []
