@@ -109,17 +109,30 @@ def _dispatch(options: Options) -> int:
         return host.in_sandbox(options.words)
     if options.kubeconfig is not None:
         return host.trial(options.kubeconfig, options.words)
-    return host.command(_config(options), options.words)
+    return _command(options)
+
+
+def _command(options: Options) -> int:
+    """Asks the running bot, for which its tokens need not be readable; else is the bot."""
+    from bot import host
+    from bot.config import state_directory
+
+    directory = state_directory(_place(options))
+    code = host.reach(directory, options.words) if directory else None
+    return host.command(_config(options), options.words) if code is None else code
 
 
 def _config(options: Options) -> Config:
     from bot.config import load
 
+    return load(_place(options))
+
+
+def _place(options: Options) -> Path:
     named = options.config or os.environ.get("ONPREM_CONFIG")
     if named:
-        return load(Path(named))
-    found = next((Path(place) for place in PLACES if Path(place).exists()), Path(PLACES[0]))
-    return load(found)
+        return Path(named)
+    return next((Path(place) for place in PLACES if Path(place).exists()), Path(PLACES[0]))
 
 
 if __name__ == "__main__":

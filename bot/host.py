@@ -15,13 +15,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from bot import example
 from bot.config import Config, load
 from bot.errors import Failed, Refused, UsageError
+
+if TYPE_CHECKING:
+    from bot.terminal.client import Screen
 
 STATE_FILES = ("onprem.db", "workflows.db")
 SETTLE_SECONDS = 3600.0
@@ -69,7 +72,39 @@ def command(
         words: The command.
         leave: Is called before the process ends at a second Ctrl-C.
     """
-    return asyncio.run(_command(config, words, leave))
+    directory = config.state.directory
+    code = reach(directory, words)
+    if code is not None:
+        return code
+    return asyncio.run(_alone(config, words, _screen(words), leave))
+
+
+def reach(directory: Path, words: Sequence[str]) -> int | None:
+    """A command through the bot whose state is there; None when no bot runs.
+
+    Raises:
+        Refused: One may run, but not for this user.
+    """
+    from bot.terminal.client import SOCKET, talk
+
+    path = directory / SOCKET
+    try:
+        return asyncio.run(talk(path, words, _screen(words)))
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return None
+    except PermissionError:
+        raise Refused(
+            "The running bot may not be asked",
+            why=f"{path} belongs to another user",
+            hint="Join its group, or ask through Slack",
+        ) from None
+
+
+def _screen(words: Sequence[str]) -> Screen:
+    from bot.terminal.client import Screen
+
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    return Screen(as_json="--json" in words, interactive=interactive)
 
 
 def trial(kubeconfig: Path, words: Sequence[str]) -> int:
@@ -148,34 +183,15 @@ def _restore(config: Config, name: str) -> int:
     return 0
 
 
-async def _command(config: Config, words: Sequence[str], leave: Callable[[], None]) -> int:
-    from bot.terminal.client import SOCKET, Screen, talk
-
-    screen = Screen(
-        as_json="--json" in words, interactive=sys.stdin.isatty() and sys.stderr.isatty()
-    )
-    path = config.state.directory / SOCKET
-    try:
-        return await talk(path, words, screen)
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-        pass  # no bot runs here
-    except PermissionError:
-        raise Refused(
-            "The running bot may not be asked",
-            why=f"{path} belongs to another user",
-            hint="Join its group, or ask through Slack",
-        ) from None
-    return await _alone(config, words, screen, path, leave)
-
-
 async def _alone(
-    config: Config, words: Sequence[str], screen: Any, path: Path, leave: Callable[[], None]
+    config: Config, words: Sequence[str], screen: Screen, leave: Callable[[], None]
 ) -> int:
     from bot import main
     from bot.logs import configure_logging  # costs a tenth of a second that asking a bot need not
-    from bot.terminal.client import talk
+    from bot.terminal.client import SOCKET, talk
 
     configure_logging(quiet=True)
+    path = config.state.directory / SOCKET
     try:
         async with main.serving(config, slack=False) as product:
             talking = asyncio.create_task(talk(path, words, screen))

@@ -137,6 +137,16 @@ def test_alone_and_through_the_bot_it_is_one_state(place: Place) -> None:
         assert json.loads(scaled.stdout)["after"] == 2
 
 
+def test_whoever_asks_the_running_bot_needs_none_of_its_tokens(place: Place) -> None:
+    with bot(place):
+        token = place.config.parent / "bot-token"
+        token.chmod(0o644)  # not to be read: as good as forbidden, for root too
+        assert place.onprem("whoami").returncode == 0
+    alone = place.onprem("whoami")
+    assert alone.returncode == 2
+    assert "bot_token_file" in alone.stderr
+
+
 def test_who_has_no_role_is_denied_with_3(place: Place) -> None:
     settings = yaml.safe_load(place.config.read_text())
     settings["admins"] = [a for a in settings["admins"] if a.startswith("slack:")]
