@@ -19,6 +19,7 @@ from bot import (
     command,
 )
 from bot.releases.errors import as_words
+from bot.releases.live import all_releases
 from bot.releases.targets import (
     AppRef,
     apps_on,
@@ -88,7 +89,7 @@ async def _apps_of(ctx: Ctx, cluster: str) -> list[AppLine]:
     if not refs:
         return []
     try:
-        releases = await ctx.clusters(cluster).helm.list_releases()
+        releases = await all_releases(ctx.clusters(cluster))
     except Exception as error:
         unknown = as_words(error)
         return [_line(ref, None, unknown) for ref in refs]

@@ -116,7 +116,7 @@ def view_revisions(result: Revisions, now: int) -> Document:
 async def history(ctx: Ctx, p: History) -> Revisions:
     """Show the revisions of an app, newest first."""
     ref = app_ref(ctx.config, p.app, p.cluster, ctx.scope.cluster)
-    found = await ctx.clusters(ref.cluster).helm.history(ref.release, namespace=ref.namespace)
+    found = await deployment.revisions(ctx.clusters(ref.cluster), ref)
     good = await deployment.good_revisions(ctx, ref, found)
     versions = deployment.versions(found)
     lines = tuple(
@@ -194,8 +194,7 @@ def view_rolled_back(result: RolledBack, now: int) -> Document:
 async def plan_rollback(ctx: Ctx, p: Rollback) -> Plan:
     """Finds the revision and shows what would change."""
     ref = app_ref(ctx.config, p.app, p.cluster, ctx.scope.cluster)
-    helm = ctx.clusters(ref.cluster).helm
-    found = await helm.history(ref.release, namespace=ref.namespace)
+    found = await deployment.revisions(ctx.clusters(ref.cluster), ref)
     good = await deployment.good_revisions(ctx, ref, found)
     target = p.revision or deployment.default_target(found, good)
     chosen = next((r for r in found if r.number == target), None)

@@ -28,7 +28,13 @@ from bot import (
 from bot.names import check_namespace
 from bot.releases.deployment import versions
 from bot.releases.errors import as_words
-from bot.releases.live import WorkloadState, deployed, examine, release_workloads
+from bot.releases.live import (
+    WorkloadState,
+    all_releases,
+    deployed,
+    examine,
+    release_workloads,
+)
 from bot.releases.targets import (
     AppRef,
     app_ref,
@@ -234,7 +240,7 @@ async def status(ctx: Ctx, p: Status) -> States:
 
 async def _all(ctx: Ctx, cluster: Cluster) -> tuple[AppState, ...]:
     """Every app of a cluster; one helm for all of them, and no pods unless something is wrong."""
-    releases = {(r.namespace, r.name): r for r in await cluster.helm.list_releases()}
+    releases = {(r.namespace, r.name): r for r in await all_releases(cluster)}
 
     async def one(ref: AppRef) -> AppState:
         release = releases.get((ref.namespace, ref.release))

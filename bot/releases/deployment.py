@@ -99,6 +99,16 @@ async def look(ctx: Ctx, ref: AppRef) -> Live:
     return Live(tuple(history), live, tuple(items), wishes_of(kept), good)
 
 
+async def revisions(cluster: Cluster, ref: AppRef) -> list[Revision]:
+    """The release's revisions, oldest first; empty without a release.
+
+    Our own client asks first: of a cluster that is away it tells in 4 s, helm only in 10.
+    """
+    if not await newest_revision(cluster.kube, ref.namespace, ref.release):
+        return []
+    return await cluster.helm.history(ref.release, namespace=ref.namespace)
+
+
 async def _release(cluster: Cluster, ref: AppRef) -> tuple[list[Revision], dict[str, Any]]:
     """History and the user values in force; helm is not asked where there is no release."""
     namespace = ref.namespace

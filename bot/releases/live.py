@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bot.releases.words import moment, short_image
 
 if TYPE_CHECKING:
-    from integrations.helm.models import Revision
+    from bot.context import Cluster
+    from integrations.helm.models import Release, Revision
     from integrations.kubernetes.client import KubeClient
 
 Object = Mapping[str, Any]
@@ -127,6 +128,15 @@ async def _examined(kube: KubeClient, namespace: str, item: Object) -> WorkloadS
     mine = [pod for pod in pods.items if selects(item, pod)]
     found = diagnose(mine, events.items)
     return describe_workload(item, (problem.message for problem in found))
+
+
+async def all_releases(cluster: Cluster) -> list[Release]:
+    """All releases of a cluster.
+
+    Our own client asks first: of a cluster that is away it tells in 4 s, helm only in 10.
+    """
+    await cluster.kube.version()
+    return await cluster.helm.list_releases()
 
 
 async def newest_revision(kube: KubeClient, namespace: str, release: str) -> int:

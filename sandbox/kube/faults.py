@@ -10,7 +10,7 @@ from sandbox.kube import errors
 from sandbox.kube.errors import ApiError, bad_request
 from sandbox.kube.jsonutil import Json
 
-_CODES = (429, 500, 503)
+_CODES = (403, 429, 500, 503)
 
 
 @dataclass(slots=True)
@@ -18,12 +18,13 @@ class Fault:
     """One failure and the requests it meets.
 
     Attributes:
-        code: 429, 500 or 503; 0 only delays.
+        code: 403, 429, 500 or 503; 0 only delays.
         times: For how many matching requests; None for all until it is cleared.
         method: HTTP method, or ``*``.
         path: Pattern of the path with ``*`` and ``?``, such as ``/api/v1/*/pods*``.
         delay: Seconds to wait before the answer.
         retry_after: Seconds that a 429 tells the client to wait.
+        message: What a 403 says: the words of a webhook, a quota, or a missing right.
     """
 
     code: int = 0
@@ -32,6 +33,7 @@ class Fault:
     path: str = "*"
     delay: float = 0.0
     retry_after: int = 1
+    message: str = "forbidden: a fault was asked for"
 
     def meets(self, method: str, path: str) -> bool:
         """Whether a request is one of those this fault is for."""
@@ -51,7 +53,7 @@ class Faults:
             ValueError: Its code or delay makes no sense.
         """
         if fault.code not in (0, *_CODES):
-            raise ValueError(f"code {fault.code}: choose 0 (only a delay), 429, 500 or 503")
+            raise ValueError(f"code {fault.code}: choose 0 (only a delay), 403, 429, 500 or 503")
         if fault.delay < 0 or (fault.times is not None and fault.times < 1):
             raise ValueError("delay must not be negative, and times at least 1")
         self.active.append(fault)
@@ -89,7 +91,7 @@ class Faults:
         return [{name: getattr(fault, name) for name in _NAMES} for fault in self.active]
 
 
-_NAMES = ("code", "times", "method", "path", "delay", "retry_after")
+_NAMES = ("code", "times", "method", "path", "delay", "retry_after", "message")
 
 
 def fault_from_json(body: Json) -> Fault:
@@ -101,7 +103,8 @@ def fault_from_json(body: Json) -> Fault:
     unknown = sorted(set(body) - set(_NAMES))
     if unknown:
         raise bad_request(f"a fault has no member {unknown[0]!r}; it has {', '.join(_NAMES)}")
-    kinds = {"code": int, "times": int, "method": str, "path": str, "retry_after": int}
+    kinds = {name: str for name in ("method", "path", "message")}
+    kinds |= {name: int for name in ("code", "times", "retry_after")}
     for name, kind in kinds.items():
         value = body.get(name)
         if name in body and not (isinstance(value, kind) or (name == "times" and value is None)):
@@ -115,4 +118,6 @@ def _error(fault: Fault) -> ApiError:
     if fault.code == 429:
         text = "The server has received too many requests and has asked us to try again later"
         return errors.too_many_requests(text, fault.retry_after)
+    if fault.code == 403:
+        return ApiError(403, "Forbidden", fault.message)
     return errors.server_fault(fault.code)

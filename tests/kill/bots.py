@@ -53,6 +53,8 @@ class Bot:
         self.process.start()
         theirs.close()
         self.left = Ran("", (), None)
+        self._asked = 0
+        self._answers: dict[int, Ran] = {}
         self.ended: list[dict[str, Any]] = []
 
     @property
@@ -70,24 +72,34 @@ class Bot:
 
     def ask(self, *words: str, kill: int | None = None) -> Ran:
         """Has it run one command; with `kill` it ends itself at that boundary (from 0)."""
-        self.tell(*words, kill=kill)
-        return self.answer()
+        return self.answer(self.tell(*words, kill=kill))
 
-    def tell(self, *words: str, kill: int | None = None) -> None:
-        """The same without waiting; `answer` comes next."""
-        self.line.send({"ask": words, "kill": kill})
+    def tell(self, *words: str, kill: int | None = None) -> int:
+        """The same without waiting; `answer` takes the number."""
+        self._asked += 1
+        self.line.send({"ask": words, "number": self._asked, "kill": kill})
+        return self._asked
 
-    def answer(self) -> Ran:
+    def answer(self, number: int) -> Ran:
         """Waits until the request has ended or the process is gone."""
-        ran, message = self._until("ended")
-        return Ran(ran.request or (message or {}).get("id", ""), ran.edges, message)
+        while number not in self._answers:
+            ran, message = self._until("ended")
+            if message is None:
+                return ran
+            known, told = message
+            self._answers[known] = Ran(ran.request or told.get("id", ""), ran.edges, told)
+        return self._answers.pop(number)
+
+    def limit(self, size: int) -> None:
+        """Lets it make no file larger than that many bytes."""
+        self.line.send({"limit": size})
 
     def reach(self, step: str, edge: str) -> str:
         """Waits for a boundary of a step whose name begins so; returns the request's id."""
         while True:
             assert self.line.poll(PATIENCE), f"the bot did not come to {edge} {step!r}"
             message = self.line.recv()
-            assert "ended" not in message, message
+            assert "ended" not in message, message["ended"]
             request, name, passed = message.get("edge", ("", "", ""))
             if name.startswith(step) and passed == edge:
                 return str(request)

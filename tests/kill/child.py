@@ -3,9 +3,10 @@
 The product has no switch for it: only its observer is ours. What is told over the pipe:
 
     ←  {"ready": [ended requests]}            what an earlier process left has ended
-    →  {"ask": [words], "kill": n or None}    admit, acknowledge, drive to the end
+    →  {"ask": [words], "number", "kill"}     admit, acknowledge, drive to the end
     ←  {"edge": [request, step, edge]}        at every boundary
-    ←  {"ended": request}
+    ←  {"ended": (number, request)}
+    →  {"limit": bytes}                       no file may grow beyond this
     →  {"look": {...}}                        ←  {"seen": …}  the state database and the members
 """
 
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
 import os
+import resource
 import signal
 import socket
 from collections.abc import Mapping
@@ -26,6 +29,8 @@ from typing import Any
 from bot.config import load
 from bot.context import Asker, Target
 from bot.engine import Incoming
+from bot.render import terminal
+from bot.render.document import Document, from_json
 from bot.store import audit, locks, requests
 from bot.store.requests import Request, State
 from bot.wiring import Product, build
@@ -51,17 +56,25 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(config: str, line: Connection) -> None:
+def main(config: str, line: Connection, slack: bool = False) -> None:
     """Runs the bot of this configuration until the pipe is closed."""
-    asyncio.run(_serve(Path(config), line))
+    asyncio.run(_serve(Path(config), line, slack))
 
 
-async def _serve(config: Path, line: Connection) -> None:
+async def _serve(config: Path, line: Connection, slack: bool) -> None:
     fuse = Fuse(line)
-    product = await build(load(config), observer=fuse, slack=False)
+    product = await build(load(config), observer=fuse, slack=slack)
     await product.start()
     await _settled(product)
     line.send({"ready": await _ended(product)})
+    asked: set[asyncio.Task[None]] = set()
+
+    async def answer(message: Mapping[str, Any]) -> None:
+        if "ask" in message:
+            line.send({"ended": (message["number"], await _ask(product, message["ask"]))})
+        else:
+            line.send({"seen": await _look(product, **message["look"])})
+
     with ThreadPoolExecutor(1) as reader:
         loop = asyncio.get_running_loop()
         while True:
@@ -72,9 +85,14 @@ async def _serve(config: Path, line: Connection) -> None:
             if "ask" in message:
                 fuse.seen.clear()
                 fuse.kill = message["kill"]
-                line.send({"ended": await _ask(product, message["ask"])})
-            else:
-                line.send({"seen": await _look(product, **message["look"])})
+            elif "limit" in message:
+                resource.setrlimit(
+                    resource.RLIMIT_FSIZE, (message["limit"], resource.RLIM_INFINITY)
+                )
+                continue
+            task = asyncio.create_task(answer(message))
+            asked.add(task)
+            task.add_done_callback(asked.discard)
     await product.close()
 
 
@@ -85,14 +103,23 @@ async def _ask(product: Product, words: tuple[str, ...]) -> dict[str, Any]:
     origin = {"kind": "terminal"}
     admission = await product.engine.admit(Incoming(key, words, asker, origin, product.clock()))
     if admission.reply is not None:
-        return {"state": "answered", "text": str(admission.reply)}
+        return {"state": "answered", "text": _text(admission.reply)}
     answer = await product.engine.proceed(admission)
     if admission.request is None:
-        return {"state": "answered", "text": str(answer)}
-    await _settled(product)
-    found = await product.store.read(lambda db: requests.get(db, admission.request.id))
-    assert found is not None
-    return _told(found)
+        return {"state": "answered", "text": _text(answer.document) if answer else ""}
+    request = admission.request.id
+    while (found := await product.store.read(lambda db: requests.get(db, request))) is not None:
+        if found.state not in OPEN:
+            return _told(found) | ({"text": _text(answer.document)} if answer else {})
+        await asyncio.sleep(PAUSE)
+    raise AssertionError("requests are never forgotten here")
+
+
+def _text(document: Document) -> str:
+    """A document as a terminal shows it, without colours."""
+    stream = io.StringIO()
+    terminal.show(document, stream)
+    return stream.getvalue()
 
 
 async def _settled(product: Product) -> None:
@@ -111,7 +138,7 @@ def _told(request: Request) -> dict[str, Any]:
         "id": request.id,
         "command": request.command,
         "state": str(request.state),
-        "text": str((request.outcome or {}).get("document")),
+        "text": _text(from_json(request.outcome["document"])) if request.outcome else "",
     }
 
 
