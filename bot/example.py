@@ -37,15 +37,15 @@ state:
 
 clusters:
   main:                       # without kubeconfig: as kubectl on this host reaches its cluster
-    velero_namespace: velero
-  #   kubeconfig: /etc/onprem/kubeconfig
-  #   context: main
-  #   in_cluster: true        # instead of a kubeconfig, when the bot runs in the cluster
-  #   prometheus: http://prometheus.monitoring:9090
-  #   alertmanager: http://alertmanager.monitoring:9093
-  #   rancher:
-  #     url: https://rancher.example.com
-  #     token_file: secrets/rancher-token
+    in_cluster: false         # true instead of a kubeconfig, when the bot runs in the cluster
+    # kubeconfig: /etc/onprem/kubeconfig
+    # context: main
+    # velero_namespace: velero
+    # prometheus: http://prometheus.monitoring:9090
+    # alertmanager: http://alertmanager.monitoring:9093
+    # rancher:
+    #   url: https://rancher.example.com
+    #   token_file: secrets/rancher-token
 
 # default_cluster: main       # needed with more than one cluster
 

@@ -185,8 +185,16 @@ async def _build(
         return bool(await engine.cancel(request_id, by))
 
     async def probe() -> Sequence[tuple[str, str, str]]:
-        return await probe_all(config, clusters, helm)
+        rows = await probe_all(config, clusters, helm)
+        if config.slack is not None:
+            from bot.manifest import SCOPES
+            from bot.slack.probe import probe_slack
 
+            ok, detail = await probe_slack(config.slack, SCOPES, open_socket=surface is None)
+            rows.insert(0, ("Slack", "works" if ok else "fails", detail))
+        return rows
+
+    surface: SlackSurface | None = None
     desk = Desk(store, Powers(commands, lambda: config, cancel, probe))
     parts = Parts(
         store=store,
@@ -207,7 +215,6 @@ async def _build(
     teller = TerminalReplier()
     repliers["terminal"] = teller
     terminal = TerminalServer(engine, teller, config.person_of, clock)
-    surface = None
     if slack and config.slack is not None:
         surface = SlackSurface(lambda: config, config.slack, store, engine, clock)
         repliers["slack"] = surface.replier
