@@ -48,7 +48,7 @@ def _version(registry: Registry, group: str, version: str) -> Json:
 def _aggregated_resource(resource: Resource) -> Json:
     entry: Json = {
         "resource": resource.plural,
-        "responseKind": _kind(resource.group, resource.version, resource.kind),
+        "responseKind": _shown_kind(resource, resource.group, resource.version, resource.kind),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
@@ -58,7 +58,7 @@ def _aggregated_resource(resource: Resource) -> Json:
         entry["subresources"] = [
             {
                 "subresource": name,
-                "responseKind": _kind(*_subresource_kind(resource, name)),
+                "responseKind": _shown_kind(resource, *_subresource_kind(resource, name)),
                 "verbs": list(subresource_verbs(name)),
             }
             for name in resource.subresources
@@ -68,6 +68,13 @@ def _aggregated_resource(resource: Resource) -> Json:
 
 def _kind(group: str, version: str, kind: str) -> Json:
     return {"group": group, "version": version, "kind": kind}
+
+
+def _shown_kind(resource: Resource, group: str, version: str, kind: str) -> Json:
+    # Group and version are left out where they are those of the list, except for custom kinds.
+    if (group, version) == (resource.group, resource.version) and not resource.custom:
+        return _kind("", "", kind)
+    return _kind(group, version, kind)
 
 
 def _names(entry: Json, resource: Resource) -> None:

@@ -180,6 +180,11 @@ def method_not_allowed(group: str, plural: str) -> ApiError:
     )
 
 
+def not_acceptable(message: str) -> ApiError:
+    """The Accept header names nothing that can be served."""
+    return ApiError(406, "NotAcceptable", message)
+
+
 def unsupported_media_type(message: str) -> ApiError:
     """The body's Content-Type is none that the endpoint reads."""
     return ApiError(415, "UnsupportedMediaType", message)

@@ -48,6 +48,7 @@ class Page:
 class _Snapshot:
     items: list[Json]
     version: int
+    counted: bool = True
 
 
 def selection(target: Target, query: Mapping[str, str]) -> Test:
@@ -86,7 +87,9 @@ class Lister:
             return self._next(token, size)
         self._check_version(query)
         items = self._select(target, query)
-        return self._cut(_Snapshot(items, self._store.version), 0, size, "")
+        # What is left is counted only where no selector makes that dear.
+        counted = not (query.get("labelSelector") or query.get("fieldSelector"))
+        return self._cut(_Snapshot(items, self._store.version, counted), 0, size, "")
 
     def _select(self, target: Target, query: Mapping[str, str]) -> list[Json]:
         test = selection(target, query)
@@ -108,7 +111,7 @@ class Lister:
                 self._snapshots.popitem(last=False)
         place = json.dumps({"v": "meta.k8s.io/v1", "rv": whole.version, "key": key, "at": end})
         token = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-        return Page(whole.items[start:end], whole.version, token, left)
+        return Page(whole.items[start:end], whole.version, token, left if whole.counted else 0)
 
     def _next(self, token: str, size: int) -> Page:
         try:

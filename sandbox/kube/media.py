@@ -9,7 +9,12 @@ from typing import Any
 import yaml
 
 from sandbox.kube import protobuf
-from sandbox.kube.errors import bad_request, not_implemented
+from sandbox.kube.errors import (
+    bad_request,
+    not_acceptable,
+    not_implemented,
+    unsupported_media_type,
+)
 from sandbox.kube.jsonutil import Json
 
 JSON = "application/json"
@@ -35,7 +40,7 @@ def negotiate(accept: str) -> Answer:
     """Choose the first form in an Accept header that can be served here.
 
     Raises:
-        ApiError: 501 naming the header, when there is none.
+        ApiError: 406 when nobody could serve it; 501 for what only the real server can.
     """
     if not accept.strip():
         return Answer()
@@ -52,7 +57,12 @@ def negotiate(accept: str) -> Answer:
             continue
         if form and given.get("v") in ("v1", "v2", None):
             return Answer(form)
-    raise not_implemented(f"the media types {accept!r}")
+    if any(part.partition(";")[0].strip() in _PASSED_OVER for part in accept.split(",")):
+        raise not_implemented(f"the media types {accept!r}")
+    raise not_acceptable(
+        "406: Not Acceptable\n\nAvailable representations: application/json, "
+        "application/yaml, application/vnd.kubernetes.protobuf"
+    )
 
 
 def encode(body: Any, answer: Answer = Answer()) -> tuple[bytes, str]:
@@ -88,7 +98,7 @@ def decode(data: bytes, content_type: str) -> Body:
     """Read a request body.
 
     Raises:
-        ApiError: 400 for text that cannot be read; 501 for a media type not known here.
+        ApiError: 400 for text that cannot be read; 415 for a media type that nobody reads.
     """
     name = content_type.partition(";")[0].strip().lower()
     if name == protobuf.MEDIA_TYPE:
@@ -97,7 +107,10 @@ def decode(data: bytes, content_type: str) -> Body:
         return _json(data)
     if name.endswith("yaml"):
         return _json(data) if data.lstrip().startswith(b"{") else _yaml(data)
-    raise not_implemented(f"the media type {name!r} of a request body")
+    raise unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    )
 
 
 def _json(data: bytes) -> Body:

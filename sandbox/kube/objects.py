@@ -31,7 +31,7 @@ from sandbox.kube.store import Store
 from sandbox.kube.streams import serve_exec, serve_log
 from sandbox.kube.table.render import Include, Tables, partial
 from sandbox.kube.watching import Present, WatchHub, read_watch
-from sandbox.kube.writing import Writer, Written
+from sandbox.kube.writing import Writer, Written, is_patch
 
 _CHUNK = 250
 
@@ -183,6 +183,8 @@ class ObjectApi:
         if request.method == "PATCH" and "apply-patch" in content_type:
             _check_apply(query)
         options = write_options(query, request.headers.get("User-Agent", ""))
+        if request.method == "PATCH" and not is_patch(content_type):
+            raise errors.unsupported_media_type("415: Unsupported Media Type")
         body = media.decode(await request.read(), content_type)
         if request.method == "PUT":
             written = self._writer.update(target, body, options)

@@ -7,7 +7,7 @@ Resources defined by a CustomResourceDefinition join a ``Registry`` while the wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ALL_VERBS = (
     "create",
@@ -144,7 +144,10 @@ _STATUS = ("status",)
 _SCALE = ("scale", "status")
 _POD_SUBRESOURCES = ("eviction", "exec", "log", "status")
 
-NAMESPACES = _core("Namespace", "namespaces", ("ns",), namespaced=False, sub=("finalize", "status"))
+NAMESPACES = replace(
+    _core("Namespace", "namespaces", ("ns",), namespaced=False, sub=("finalize", "status")),
+    verbs=tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
+)
 PODS = _core("Pod", "pods", ("po",), categories=_ALL, sub=_POD_SUBRESOURCES, generation=True)
 SERVICES = _core("Service", "services", ("svc",), categories=_ALL, sub=_STATUS)
 ENDPOINTS = _core("Endpoints", "endpoints", ("ep",))

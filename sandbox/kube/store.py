@@ -259,8 +259,15 @@ class Store:
     def _check_current(self, resource: Resource, meta: Json, old: Json) -> None:
         name, before = str(meta.get("name")), old["metadata"]
         if meta.get("uid") and meta["uid"] != before["uid"]:
-            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: "
-            raise errors.conflict(resource.group, resource.plural, name, why + before["uid"])
+            where = "/".join(
+                part for part in (resource.plural, meta.get("namespace"), name) if part
+            )
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: /registry/{where}, "
+                "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
+                f"{meta['uid']}, UID in object meta: {before['uid']}"
+            )
+            raise errors.conflict(resource.group, resource.plural, name, why)
         given = meta.get("resourceVersion")
         if given and given != before["resourceVersion"]:
             raise errors.conflict(resource.group, resource.plural, name)
@@ -345,9 +352,14 @@ def _check_preconditions(
     resource: Resource, old: Json, uid: str | None, resource_version: str | None
 ) -> None:
     meta = old["metadata"]
-    pairs = (("UID", uid, meta["uid"]),
-             ("ResourceVersion", resource_version, meta["resourceVersion"]))  # fmt: skip
-    for what, wanted, actual in pairs:
+    version = meta["resourceVersion"]
+    for what, wanted, actual, fate in (
+        ("UID", uid, meta["uid"], "deleted and then recreated"),
+        ("ResourceVersion", resource_version, version, "modified"),
+    ):
         if wanted and wanted != actual:
-            why = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: "
-            raise errors.conflict(resource.group, resource.plural, meta["name"], why + actual)
+            why = (
+                f"the {what} in the precondition ({wanted}) does not match the {what} in record "
+                f"({actual}). The object might have been {fate}"
+            )
+            raise errors.conflict(resource.group, resource.kind, meta["name"], why)

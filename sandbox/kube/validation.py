@@ -15,7 +15,7 @@ from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
 from sandbox.kube.validation_pods import check_pod, check_template
-from sandbox.kube.validation_updates import CHANGES
+from sandbox.kube.validation_updates import CHANGES, check_finalizers
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -51,6 +51,7 @@ def validate_update(resource: Resource, obj: Json, old: Json) -> None:
     change = CHANGES.get(resource.key)
     if change is not None:
         found += change(obj, old)
+    found += check_finalizers(obj, old)
     _raise(resource, obj, found)
 
 

@@ -33,6 +33,20 @@ def _fixed(*path: str) -> Callable[[Json, Json], Found]:
     return rule
 
 
+def check_finalizers(obj: Json, old: Json) -> Found:
+    """An object that is being deleted gets no new finalizers."""
+    before, after = (set(dig(o, "metadata", "finalizers", default=())) for o in (old, obj))
+    new = sorted(after - before)
+    if not new or "deletionTimestamp" not in old["metadata"]:
+        return []
+    shown = ", ".join(f'"{name}"' for name in new)
+    why = (
+        "no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers []string{{{shown}}}"
+    )
+    return [forbidden("metadata.finalizers", why)]
+
+
 def _stateful_update(obj: Json, old: Json) -> Found:
     after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in _STATEFUL_FREE}
                      for o in (obj, old))  # fmt: skip

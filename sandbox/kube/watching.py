@@ -181,7 +181,7 @@ class WatchHub:
 
     def _bookmark(self, request: WatchRequest, annotations: dict[str, str] | None = None) -> bytes:
         resource = request.target.resource
-        meta: Json = {"resourceVersion": str(self._store.version), "creationTimestamp": None}
+        meta: Json = {"resourceVersion": str(self._store.version)}
         if annotations:
             meta["annotations"] = annotations
         body = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
@@ -226,7 +226,7 @@ class WatchHub:
         key = (what, request.form, event.version)
         found = self._encoded.get(key)
         if found is None:
-            found = _line(what, dumps(request.present(event.object)))
+            found = _line(what, dumps(request.present(_shown(event, what))))
             self._encoded[key] = found
             if len(self._encoded) > _ENCODED_KEPT:
                 self._encoded.popitem(last=False)
@@ -245,6 +245,14 @@ def _seen_as(event: Event, request: WatchRequest) -> str:
     if after:
         return "MODIFIED" if before else "ADDED"
     return "DELETED" if before else ""
+
+
+def _shown(event: Event, what: str) -> Json:
+    """Return the object to show: one that leaves a selection as it last was inside."""
+    if what != "DELETED" or event.type == "DELETED" or event.previous is None:
+        return event.object
+    meta = {**event.previous["metadata"], "resourceVersion": str(event.version)}
+    return {**event.previous, "metadata": meta}
 
 
 def _line(what: str, body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from sandbox.kube.clock import timestamp
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, metadata, thaw
 from sandbox.kube.media import Body, object_body
-from sandbox.kube.patch.managed import Manager, apply_configuration, record_update
+from sandbox.kube.patch.managed import Manager, apply_configuration, disown, owned, record_update
 from sandbox.kube.patch.merge import json_patch, merge_patch
 from sandbox.kube.patch.strategic import strategic_patch
 from sandbox.kube.requests import Target, WriteOptions
@@ -25,6 +25,13 @@ APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
+
+_REPLICAS = ("f:spec", "f:replicas")
+
+
+def is_patch(content_type: str) -> bool:
+    """Whether a Content-Type is one that the API reads patches in."""
+    return content_type.partition(";")[0].strip() in (APPLY, JSON_PATCH, MERGE, STRATEGIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +150,9 @@ class Writer:
         kept = convert.stored_form(target.resource)
         live = self._store.find(kept, target.namespace, target.name)
         if target.resource.custom and form == STRATEGIC:
-            form = ""
-        if form not in (APPLY, JSON_PATCH, MERGE, STRATEGIC):
-            accepted = [JSON_PATCH, MERGE, *([] if kept.custom else [STRATEGIC]), APPLY]
             raise errors.unsupported_media_type(
                 "the body of the request was in an unknown format - accepted media types "
-                f"include: {', '.join(accepted)}"
+                f"include: {JSON_PATCH}, {MERGE}, {APPLY}"
             )
         if form == APPLY:
             return self._apply(target, live, body, options)
@@ -162,6 +166,11 @@ class Writer:
         patched = _patched(shown, form, body, field)
         warnings = self._check_patched(target, patched, body, options)
         patched = self._address(target, patched)
+        uid = metadata(patched).get("uid")
+        if uid != live["metadata"]["uid"]:
+            text = f'Invalid value: "{uid or ""}": field is immutable'
+            cause = Cause("FieldValueInvalid", text, "metadata.uid")
+            raise errors.invalid(kept.group, kept.kind, target.name, [cause])
         return Written(self._replace(target, patched, options), warnings)
 
     def _check_patched(
@@ -225,7 +234,11 @@ class Writer:
         live.setdefault("spec", {})["replicas"] = replicas
         writer = Manager(options.manager, "Update", kept.api_version, "scale")
         old = self._store.peek(kept, target.namespace, target.name)
-        record_update(self._schemas.field(kept), old, live, writer, self._now())
+        if owned(old, _REPLICAS):
+            record_update(self._schemas.field(kept), old, live, writer, self._now())
+            # A Scale leaves zero out of its JSON, so nobody owns the number any more.
+            if not replicas:
+                disown(live, _REPLICAS)
         return Written(scale_of(self._store.update(kept, live, dry_run=options.dry_run)))
 
     # -- checks ----------------------------------------------------------------------------

@@ -104,6 +104,17 @@ def record_update(field: Field, old: Json | None, new: Json, writer: Manager, no
     write_owners(new, {m: o for m, o in owners.items() if o.fields})
 
 
+def owned(obj: Json | None, path: Path) -> bool:
+    """Whether anybody owns a field."""
+    return any(path in mine.fields for mine in read_owners(obj).values())
+
+
+def disown(obj: Json, path: Path) -> None:
+    """Leave a field to nobody."""
+    left = {m: replace(o, fields=o.fields - {path}) for m, o in read_owners(obj).items()}
+    write_owners(obj, {m: o for m, o in left.items() if o.fields})
+
+
 def _bare(obj: Json) -> Json:
     return {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
 

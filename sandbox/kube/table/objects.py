@@ -127,6 +127,21 @@ def _volume(obj: Json) -> list[Any]:
     ]
 
 
+def _quota(obj: Json) -> list[Any]:
+    status = obj.get("status") or {}
+    used, hard = status.get("used") or {}, status.get("hard") or {}
+    cells = {name: f"{name}: {used.get(name, '0')}/{hard[name]}" for name in sorted(hard)}
+    limits = [cell for name, cell in cells.items() if name.startswith("limits")]
+    requests = [cell for name, cell in cells.items() if not name.startswith("limits")]
+    return [_name(obj), ", ".join(requests), ", ".join(limits), age(obj)]
+
+
+def _priority_class(obj: Json) -> list[Any]:
+    value, default = obj.get("value", 0), bool(obj.get("globalDefault"))
+    policy = obj.get("preemptionPolicy", "PreemptLowerPriority")
+    return [_name(obj), value, default, age(obj), policy]
+
+
 def _event(obj: Json) -> list[Any]:
     target, source = obj.get("involvedObject") or {}, obj.get("source") or {}
     first = obj.get("firstTimestamp") or obj.get("eventTime") or ""
@@ -155,7 +170,7 @@ def _secret(obj: Json) -> list[Any]:
 
 def _config_map(obj: Json) -> list[Any]:
     count = len(obj.get("data") or ()) + len(obj.get("binaryData") or ())
-    return [_name(obj), str(count), age(obj)]
+    return [_name(obj), count, age(obj)]
 
 
 def _ingress(obj: Json) -> list[Any]:
@@ -313,10 +328,16 @@ LAYOUTS = {
     f"clusterrolebindings.{_RBAC}": Layout(
         columns("Name", "Role", "Age", wide=_SUBJECTS), _binding
     ),
-    f"roles.{_RBAC}": Layout(columns("Name", "Created At"), _created_at),
-    f"clusterroles.{_RBAC}": Layout(columns("Name", "Created At"), _created_at),
+    "limitranges": Layout(columns("Name", "Created At:date"), _created_at),
+    "resourcequotas": Layout(columns("Name", "Request", "Limit", "Age"), _quota),
+    "priorityclasses.scheduling.k8s.io": Layout(
+        columns("Name", "Value:integer", "Global-Default:boolean", "Age", "PreemptionPolicy"),
+        _priority_class,
+    ),
+    f"roles.{_RBAC}": Layout(columns("Name", "Created At:date"), _created_at),
+    f"clusterroles.{_RBAC}": Layout(columns("Name", "Created At:date"), _created_at),
     "customresourcedefinitions.apiextensions.k8s.io": Layout(
-        columns("Name", "Created At"), _created_at
+        columns("Name", "Created At:date"), _created_at
     ),
 }
 """Layouts by the key of the resource."""

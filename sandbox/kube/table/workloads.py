@@ -266,7 +266,7 @@ _DAEMONS = (
     "Age",
 )
 _PODS = ("Name", "Ready", "Status", "Restarts", "Age")
-_DEPLOYMENTS = ("Name", "Ready", "Up-to-date:integer", "Available:integer", "Age")
+_DEPLOYMENTS = ("Name", "Ready", "Up-to-date", "Available", "Age")
 _CRON = (
     "Name",
     "Schedule",
@@ -276,7 +276,7 @@ _CRON = (
     "Last Schedule",
     "Age",
 )
-_HPA = ("Name", "Reference", "Targets", "MinPods", "MaxPods:integer", "Replicas:integer", "Age")
+_HPA = ("Name", "Reference", "Targets", "MinPods", "MaxPods", "Replicas", "Age")
 
 LAYOUTS = {
     "pods": Layout(columns(*_PODS, wide=("IP", "Node", "Nominated Node", "Readiness Gates")), _pod),

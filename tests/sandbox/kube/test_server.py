@@ -110,11 +110,13 @@ async def test_what_is_not_known_is_named(
 
 
 async def test_unknown_media_types_are_named(api: Api) -> None:
-    answer = await api("GET", "/api/v1/pods", accept="image/png", expect=501)
-    assert "image/png" in answer["message"]
+    answer = await api("GET", "/api/v1/pods", accept="application/cbor", expect=501)
+    assert "application/cbor" in answer["message"]
+    answer = await api("GET", "/api/v1/pods", accept="image/png", expect=406)
+    assert answer["reason"] == "NotAcceptable"
     path = "/api/v1/namespaces/default/configmaps"
-    answer = await api("POST", path, b"<x/>", content_type="text/xml", expect=501)
-    assert "text/xml" in answer["message"]
+    answer = await api("POST", path, b"<x/>", content_type="text/xml", expect=415)
+    assert "accepted media types include: application/json" in answer["message"]
     answer = await api("POST", path, b"{", expect=400)
     assert "json parse error" in answer["message"]
 

@@ -165,7 +165,7 @@ def test_pod_without_a_node_goes_at_once(filled: Store, pod: Callable[..., Json]
 
 def test_delete_of_another_incarnation_conflicts(filled: Store) -> None:
     filled.create(CONFIGMAPS, _map("a"))
-    with pytest.raises(ApiError, match="Precondition failed: UID in precondition: other"):
+    with pytest.raises(ApiError, match=r"the UID in the precondition \(other\) does not match"):
         filled.delete(CONFIGMAPS, "default", "a", uid="other")
 
 

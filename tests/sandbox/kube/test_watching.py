@@ -140,7 +140,7 @@ async def test_rows_of_a_table(api: Api, store: Store) -> None:
         store.create(CONFIGMAPS, _map("a"))
         event = await stream.next()
         assert event["object"]["kind"] == "Table"
-        assert event["object"]["rows"][0]["cells"] == ["a", "0", "0s"]
+        assert event["object"]["rows"][0]["cells"] == ["a", 0, "0s"]
 
 
 async def test_dropped_watches_break_off(api: Api, server: KubeServer, store: Store) -> None:
