@@ -42,6 +42,14 @@ async def test_scale(api: Api, workload: Make, kind: str, resource: str) -> None
 
 async def test_scale_by_put_and_its_refusals(api: Api, workload: Make) -> None:
     await api("POST", api.path(DEPLOYMENTS), workload("Deployment", replicas=0), expect=201)
+    await api.until(
+        api.path(DEPLOYMENTS),
+        lambda found: any(
+            c["reason"] == "NewReplicaSetAvailable"
+            for c in found["web"]["status"].get("conditions", ())
+        ),
+        "the controller is done, so that no status comes in between",
+    )
     path = api.path(DEPLOYMENTS, "web", "scale")
     scale = await api("GET", path)
     new = await api("PUT", path, {**scale, "spec": {"replicas": 1}})
