@@ -190,7 +190,8 @@ async def _build(
             from bot.manifest import SCOPES
             from bot.slack.probe import probe_slack
 
-            ok, detail = await probe_slack(config.slack, SCOPES, open_socket=surface is None)
+            sockets = surface.sockets_open if surface else None
+            ok, detail = await probe_slack(config.slack, SCOPES, sockets=sockets)
             rows.insert(0, ("Slack", "works" if ok else "fails", detail))
         return rows
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import aiohttp
-from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -22,45 +21,46 @@ _WORDS = {
 
 
 async def probe_slack(
-    settings: SlackConfig, scopes: Collection[str], *, open_socket: bool
+    settings: SlackConfig, scopes: Collection[str], *, sockets: int | None
 ) -> tuple[bool, str]:
-    """Asks Slack about both tokens and the scopes of the bot's.
+    """Asks Slack about the bot's token and its scopes.
+
+    The app-level token is good when a socket is open. Nothing but opening one would prove it, and
+    Slack may allow only one such call a minute: a check right before a start must not take it.
 
     Args:
-        settings: The tokens and where Slack is.
+        settings: The token and where Slack is.
         scopes: What the app manifest asks for.
-        open_socket: Prove the app-level token by asking for a connection. A bot that runs needs
-            no proof, and Slack may allow only one such call a minute.
+        sockets: How many sockets the running bot has open; None when it does not run.
 
     Returns:
         Whether all of it works, and a sentence or two.
     """
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    token = settings.bot_token.get_secret_value() if settings.bot_token else ""
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
         client = AsyncWebClient(
-            token=_secret(settings.bot_token),
-            base_url=settings.api_url,
-            session=session,
-            retry_handlers=[],
+            token=token, base_url=settings.api_url, session=session, retry_handlers=[]
         )
-        token = "bot_token"  # noqa: S105 - a name, not a secret
         try:
             answer = await client.auth_test()
-            missing = _missing(scopes, answer.headers)
-            token = "app_token"  # noqa: S105
-            if open_socket and settings.mode == "socket":
-                await client.apps_connections_open(app_token=_secret(settings.app_token))
         except SlackApiError as error:
             why = str(error.response["error"])
-            if why != "ratelimited":
-                return False, f"Slack refuses {token}: {_WORDS.get(why, why)}."
+            return False, f"Slack refuses bot_token: {_WORDS.get(why, why)}."
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             return False, f"Slack cannot be reached at {settings.api_url}: {why}."
-    if missing:
+    if missing := _missing(scopes, answer.headers):
         names = ", ".join(sorted(missing))
         return False, f"The app lacks {names}. Bring it up to `onprem manifest` and reinstall it."
-    return True, f"{answer['user']} in {answer['team']}."
+    who = f"{answer['user']} in {answer['team']}"
+    if settings.mode == "http":
+        return True, f"{who}."
+    if sockets is None:
+        return True, f"{who}. The app token is tried when the bot starts."
+    if not sockets:
+        return False, f"{who}, but no socket is open. The bot's log says why; is app_token right?"
+    return True, f"{who}, {sockets} sockets open."
 
 
 def _missing(scopes: Collection[str], headers: Mapping[str, str]) -> set[str]:
@@ -69,7 +69,3 @@ def _missing(scopes: Collection[str], headers: Mapping[str, str]) -> set[str]:
     if named is None:
         return set()
     return set(scopes) - {scope.strip() for scope in named.split(",")}
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value is not None else ""

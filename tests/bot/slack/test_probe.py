@@ -29,28 +29,32 @@ def settings(server: SlackServer, **changes: str) -> SlackConfig:
     return SlackConfig(api_url=server.api_url, **secrets)  # type: ignore[arg-type]
 
 
-async def test_both_tokens_work(server: SlackServer) -> None:
-    ok, told = await probe_slack(settings(server), SCOPES, open_socket=True)
-    assert (ok, told) == (True, "onprem in Acme.")
+@pytest.mark.parametrize(
+    ("sockets", "ok", "words"),
+    [
+        (2, True, "onprem in Acme, 2 sockets open."),
+        (None, True, "tried when the bot starts"),
+        (0, False, "no socket is open"),
+    ],
+)
+async def test_sockets_prove_the_app_token(
+    server: SlackServer, sockets: int | None, ok: bool, words: str
+) -> None:
+    works, told = await probe_slack(settings(server), SCOPES, sockets=sockets)
+    assert works is ok
+    assert words in told
 
 
-async def test_one_connection_a_minute_is_no_failure(server: SlackServer) -> None:
-    for _ in range(30):
-        ok, told = await probe_slack(settings(server), SCOPES, open_socket=True)
-        assert ok, told
-
-
-@pytest.mark.parametrize("name", ["bot_token", "app_token"])
-async def test_a_wrong_token_is_named_and_not_shown(server: SlackServer, name: str) -> None:
-    wrong = settings(server, **{name: "xoxb-not-this"})
-    ok, told = await probe_slack(wrong, SCOPES, open_socket=True)
-    assert (ok, told) == (False, f"Slack refuses {name}: the token is not valid.")
+async def test_a_wrong_token_is_named_and_not_shown(server: SlackServer) -> None:
+    wrong = settings(server, bot_token="xoxb-not-this")
+    ok, told = await probe_slack(wrong, SCOPES, sockets=2)
+    assert (ok, told) == (False, "Slack refuses bot_token: the token is not valid.")
 
 
 async def test_slack_that_is_away(server: SlackServer) -> None:
     given = settings(server)
     await server.away()
-    ok, told = await probe_slack(given, SCOPES, open_socket=False)
+    ok, told = await probe_slack(given, SCOPES, sockets=None)
     assert not ok
     assert told.startswith(f"Slack cannot be reached at {server.api_url}")
 
@@ -65,6 +69,6 @@ async def test_missing_scopes_are_named() -> None:
     app.router.add_post("/api/auth.test", auth_test)
     async with TestServer(app) as slack:
         given = SlackConfig(bot_token=SecretStr("xoxb-1"), api_url=str(slack.make_url("/api/")))
-        ok, told = await probe_slack(given, SCOPES, open_socket=False)
+        ok, told = await probe_slack(given, SCOPES, sockets=None)
     assert not ok
     assert "lacks chat:write, files:write" in told
