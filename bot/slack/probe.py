@@ -60,7 +60,7 @@ async def probe_slack(
         return True, f"{who}. The app token is tried when the bot starts."
     if not sockets:
         return False, f"{who}, but no socket is open. The bot's log says why; is app_token right?"
-    return True, f"{who}, {sockets} sockets open."
+    return True, f"{who}, {sockets} socket{'s' if sockets > 1 else ''} open."
 
 
 def _missing(scopes: Collection[str], headers: Mapping[str, str]) -> set[str]:
