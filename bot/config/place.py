@@ -1,0 +1,29 @@
+"""Where the bot's state lies, without what only the bot itself may read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.config.sources import PREFIX
+
+
+def state_directory(path: Path) -> Path | None:
+    """The state directory that a configuration names; None when it cannot be told.
+
+    Nothing else in the file needs to be valid or readable: whoever only asks the running bot has
+    no business with its tokens.
+    """
+    given: Any = os.environ.get(f"{PREFIX}STATE__DIRECTORY")
+    if not given:
+        try:
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+            given = settings["state"]["directory"]
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+            return None
+    if not isinstance(given, str) or not given:
+        return None
+    return path.absolute().parent / Path(given).expanduser()
