@@ -86,8 +86,7 @@ class Bot:
             ran, message = self._until("ended")
             if message is None:
                 return ran
-            known, told = message
-            self._answers[known] = Ran(ran.request or told.get("id", ""), ran.edges, told)
+            self._keep(ran, message)
         return self._answers.pop(number)
 
     def limit(self, size: int) -> None:
@@ -138,9 +137,15 @@ class Bot:
                 return Ran(request, tuple(edges), None), None
             if kind in message:
                 return Ran(request, tuple(edges), None), message[kind]
+            if "ended" in message:
+                self._keep(Ran("", (), None), message["ended"])
             if "edge" in message:
                 request, step, edge = message["edge"]
                 edges.append((step, edge))
+
+    def _keep(self, ran: Ran, ended: tuple[int, dict[str, Any]]) -> None:
+        number, told = ended
+        self._answers[number] = Ran(ran.request or told.get("id", ""), ran.edges, told)
 
 
 Start = Callable[[Path], Bot]

@@ -19,6 +19,9 @@ import os
 import resource
 import signal
 import socket
+import time
+import traceback
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,6 +38,7 @@ from bot.store import audit, locks, requests
 from bot.store.requests import Request, State
 from bot.wiring import Product, build
 from integrations import mongodb
+from integrations.kubernetes import sdk
 from integrations.kubernetes.exec import exec_in_pod
 
 OPEN = {State.RECEIVED, State.ACKED, State.PLANNING, State.RUNNING}
@@ -63,6 +67,7 @@ def main(config: str, line: Connection, slack: bool = False) -> None:
 
 async def _serve(config: Path, line: Connection, slack: bool) -> None:
     fuse = Fuse(line)
+    await asyncio.to_thread(sdk.load)  # as `onprem run` does
     product = await build(load(config), observer=fuse, slack=slack)
     await product.start()
     await _settled(product)
@@ -71,7 +76,13 @@ async def _serve(config: Path, line: Connection, slack: bool) -> None:
 
     async def answer(message: Mapping[str, Any]) -> None:
         if "ask" in message:
-            line.send({"ended": (message["number"], await _ask(product, message["ask"]))})
+            began = time.monotonic()
+            try:
+                told = await _ask(product, message["ask"])
+            except Exception:
+                told = {"state": "broken", "text": traceback.format_exc()}
+            told["took"] = time.monotonic() - began
+            line.send({"ended": (message["number"], told)})
         else:
             line.send({"seen": await _look(product, **message["look"])})
 
@@ -99,7 +110,7 @@ async def _serve(config: Path, line: Connection, slack: bool) -> None:
 async def _ask(product: Product, words: tuple[str, ...]) -> dict[str, Any]:
     actor = f"os:{socket.gethostname()}/{getpass.getuser()}"
     asker = Asker(actor, product.config.person_of(actor), getpass.getuser())
-    key = f"test:{os.getpid()}:{product.clock()}"
+    key = f"test:{uuid.uuid4()}"
     origin = {"kind": "terminal"}
     admission = await product.engine.admit(Incoming(key, words, asker, origin, product.clock()))
     if admission.reply is not None:

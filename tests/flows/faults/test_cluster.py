@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +21,6 @@ CHANGES = (
     "deploy parse",
     "rollback parse --yes",
     "scale mongodb 2 --yes",
-    "restart parse",
     "uninstall parse --confirm parse",
 )
 READS = ("apps", "status", "status parse", "history parse", "diff parse", "deploy parse --dry-run")
@@ -62,12 +60,12 @@ def test_an_unreachable_cluster_is_told_in_one_sentence_within_five_seconds(
     path.chmod(0o600)
     config = world.config(tmp_path, slack=None, clusters={"main": {"kubeconfig": str(path)}})
     bot = start(config).ready()
-    began = time.monotonic()
     asked = {line: bot.tell(*line.split()) for line in CHANGES + READS}
     for line, number in asked.items():
         ran = bot.answer(number)
-        assert time.monotonic() - began < SOON, line
         state, text = told(ran)
+        assert ran.told is not None
+        assert ran.told["took"] < SOON, line
         assert "Cluster main at https://127.0.0.1" in text, f"{line}: {text}"
         assert "cannot be reached" in text
         assert ran.edges == ()
