@@ -21,6 +21,7 @@ from bot import (
     Scope,
     Table,
     Target,
+    Text,
     Title,
     UsageError,
     command,
@@ -48,6 +49,10 @@ from bot.releases.workloads import find_all
 
 if TYPE_CHECKING:
     from integrations.helm.models import Revision
+
+
+UNKNOWN = "unknown"
+"""The state of an app whose cluster does not answer."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,11 @@ class States:
     states: tuple[AppState, ...]
     one: bool
 
+    @property
+    def ok(self) -> bool:
+        """Whether what was asked about could be seen at all."""
+        return not self.one or self.states[0].state != UNKNOWN
+
 
 def status_target(scope: Scope, p: Status) -> Target:
     """The app or workload; the cluster when nothing is named."""
@@ -156,6 +166,13 @@ def view_states(result: States, now: int) -> Document:
 
 def _full(s: AppState, now: int) -> Document:
     ready = f"{sum(p.ready for p in s.parts)} of {count(sum(p.wanted for p in s.parts), 'pod')}"
+    if s.state == UNKNOWN:
+        again = Button("Ask again", "run", command=f"status {s.name}")
+        return Document.of(
+            Title(f"How {s.name} is on {s.cluster} cannot be told", "bad"),
+            Text.of(s.trouble),
+            Actions((again,)),
+        )
     if not s.parts:
         title = Title(f"{s.name} is not deployed on {s.cluster}")
         offer = (Button("Deploy", "run", command=f"deploy {s.name}"),) if s.release else ()
@@ -277,7 +294,7 @@ async def _app(ctx: Ctx, ref: AppRef) -> AppState:
             ref.cluster,
             ref.namespace,
             ref.release,
-            state="unknown",
+            state=UNKNOWN,
             trouble=as_words(error),
         )
 
