@@ -122,32 +122,31 @@ class Sender:
         if now < self._closed_until:
             return None
         self._forget(now)
-        # A cheap look first: claiming is a commit, and most rounds find nothing.
-        if not await self._store.read(outbox.waiting):
-            return None
-        # A person who waits comes first; ephemeral messages have a limit of their own.
-        for kinds in (PRIVATE, POSTS, EDITS):
-            free = tuple(kind for kind in kinds if kind not in self._kinds)
-            entry = await self._take(free, kinds) if free else None
-            if entry is not None:
-                self._count(entry, now)
-                return entry
-        return None
-
-    async def _take(self, kinds: tuple[str, ...], group: tuple[str, ...]) -> outbox.Entry | None:
         micros = self._clock()
-        skip = tuple(self._channels) if group is POSTS else ()
-        edited, spent = tuple(self._messages), len(self._edits) >= EDITS_A_MINUTE
-        return await self._store.write(
-            lambda db: outbox.claim_next(
-                db,
-                micros,
-                kinds=kinds,
-                skip_channels=skip,
-                skip_messages=edited,
-                only_final=spent,
-            )
-        )
+        shared: dict[str, Any] = {
+            "skip_messages": tuple(self._messages),
+            "only_final": len(self._edits) >= EDITS_A_MINUTE,
+        }
+        choices = [
+            {
+                "kinds": tuple(kind for kind in kinds if kind not in self._kinds),
+                "skip_channels": tuple(self._channels) if kinds is POSTS else (),
+                **shared,
+            }
+            for kinds in (PRIVATE, POSTS, EDITS)  # a person who waits comes first
+        ]
+
+        def look(db: Any) -> dict[str, Any] | None:
+            return next((c for c in choices if outbox.candidate(db, micros, **c)), None)
+
+        # Looking first: claiming takes the writer's time from intents that wait to be acknowledged.
+        choice = await self._store.read(look)
+        if choice is None:
+            return None
+        entry = await self._store.write(lambda db: outbox.claim_next(db, micros, **choice))
+        if entry is not None:
+            self._count(entry, now)
+        return entry
 
     def _count(self, entry: outbox.Entry, now: float) -> None:
         if entry.kind == "update":

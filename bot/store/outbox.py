@@ -20,6 +20,8 @@ KINDS = ("post", "update", "ephemeral", "respond", "file")
 BACK = """CASE WHEN kind = 'update' AND EXISTS (SELECT 1 FROM outbox n WHERE n.id > outbox.id
     AND n.message_key = outbox.message_key AND n.kind = 'update' AND n.state <> 'failed')
     THEN 'superseded' ELSE 'queued' END"""
+# Said so, SQLite sees that the index of open rows is enough, however many old ones there are.
+OPEN = "state IN ('queued', 'sending')"
 INTERACTIVE, NORMAL, BULK = 0, 1, 2  # priorities, the smaller first
 
 
@@ -125,48 +127,15 @@ def _supersede(db: Database, message_key: str, now: int) -> int:
     return old["turn"] if old and old["turn"] is not None else now
 
 
-def claim_next(
-    db: Database,
-    now: int,
-    *,
-    kinds: Collection[str] = KINDS,
-    skip_channels: Collection[tuple[str, str]] = (),
-    skip_messages: Collection[str] = (),
-    only_final: bool = False,
-) -> Entry | None:
+def claim_next(db: Database, now: int, **choice: Any) -> Entry | None:
     """Takes the next message to send and marks it `sending`; None when nothing may go now.
 
-    Order: priority, final edits before live ones, then turn. Held back are messages whose time has
-    not come, whose thread root or own post is not sent yet, a second post of a channel or a second
-    edit of a message that is on its way, and what the caller skips (paused channels, live edits of
-    messages edited a moment ago). With `only_final` live edits wait, for when the budget of edits
-    is spent.
+    Args:
+        db: The database.
+        now: Microseconds UTC.
+        **choice: As for `candidate`.
     """
-    paused = {f"{team}/{channel}" for team, channel in skip_channels}
-    row = first(
-        db,
-        """SELECT * FROM outbox o WHERE state = 'queued' AND not_before <= :now
-        AND kind IN (SELECT value FROM json_each(:kinds))
-        AND team || '/' || channel NOT IN (SELECT value FROM json_each(:paused))
-        AND (message_key = '' OR final = 1
-            OR message_key NOT IN (SELECT value FROM json_each(:skipped)))
-        AND (NOT :only_final OR kind <> 'update' OR final = 1)
-        AND NOT EXISTS (SELECT 1 FROM outbox s WHERE s.state = 'sending' AND (
-            (o.kind <> 'update' AND s.kind <> 'update'
-                AND s.team = o.team AND s.channel = o.channel)
-            OR (o.message_key <> '' AND s.message_key = o.message_key)))
-        AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.state IN ('queued', 'sending')
-            AND p.id < o.id AND p.kind IN ('post', 'file') AND p.message_key <> ''
-            AND p.message_key IN (o.thread_key, o.message_key))
-        ORDER BY priority, final DESC, turn_at, id LIMIT 1""",
-        {
-            "now": now,
-            "kinds": dump(sorted(kinds)),
-            "paused": dump(sorted(paused)),
-            "skipped": dump(sorted(skip_messages)),
-            "only_final": int(only_final),
-        },
-    )
+    row = candidate(db, now, **choice)
     if row is None:
         return None
     changed(
@@ -175,6 +144,52 @@ def claim_next(
         [row["id"]],
     )
     return _made({**row, "state": "sending", "attempts": row["attempts"] + 1})
+
+
+def candidate(
+    db: Database,
+    now: int,
+    *,
+    kinds: Collection[str] = KINDS,
+    skip_channels: Collection[tuple[str, str]] = (),
+    skip_messages: Collection[str] = (),
+    only_final: bool = False,
+) -> dict[str, Any] | None:
+    """The row of the next message that may go, only looked at.
+
+    Order: priority, final edits before live ones, then turn. Held back are messages whose time has
+    not come, whose thread root or own post is not sent yet, a second post of a channel or a second
+    edit of a message that is on its way, and what the caller skips (paused channels, live edits of
+    messages edited a moment ago). With `only_final` live edits wait, for when the budget of edits
+    is spent.
+    """
+    paused = {f"{team}/{channel}" for team, channel in skip_channels}
+    # The + keeps SQLite from walking all open rows for each one: the message's index is quicker.
+    return first(
+        db,
+        f"""SELECT * FROM outbox o WHERE {OPEN} AND state = 'queued'
+        AND not_before <= :now
+        AND kind IN (SELECT value FROM json_each(:kinds))
+        AND team || '/' || channel NOT IN (SELECT value FROM json_each(:paused))
+        AND (message_key = '' OR final = 1
+            OR message_key NOT IN (SELECT value FROM json_each(:skipped)))
+        AND (NOT :only_final OR kind <> 'update' OR final = 1)
+        AND NOT EXISTS (SELECT 1 FROM outbox s WHERE s.{OPEN} AND s.state = 'sending' AND (
+            (o.kind <> 'update' AND s.kind <> 'update'
+                AND s.team = o.team AND s.channel = o.channel)
+            OR (o.message_key <> '' AND s.message_key = o.message_key)))
+        AND NOT EXISTS (SELECT 1 FROM outbox p WHERE +p.state IN ('queued', 'sending')
+            AND p.id < o.id AND p.kind IN ('post', 'file') AND p.message_key <> ''
+            AND p.message_key IN (o.thread_key, o.message_key))
+        ORDER BY priority, final DESC, turn_at, id LIMIT 1""",  # noqa: S608
+        {
+            "now": now,
+            "kinds": dump(sorted(kinds)),
+            "paused": dump(sorted(paused)),
+            "skipped": dump(sorted(skip_messages)),
+            "only_final": int(only_final),
+        },
+    )
 
 
 def sent(db: Database, entry_id: int, now: int, ts: str = "") -> None:
@@ -246,13 +261,13 @@ def listed(db: Database, *, states: Collection[str], limit: int = 100) -> list[E
 
 def due_at(db: Database) -> int | None:
     """When the next queued message may go, for the sender's sleep; None when none is queued."""
-    row = first(db, "SELECT min(not_before) AS at FROM outbox WHERE state = 'queued'")
+    row = first(db, f"SELECT min(not_before) AS at FROM outbox WHERE {OPEN} AND state = 'queued'")  # noqa: S608
     return row["at"] if row else None
 
 
 def age(db: Database, now: int) -> int:
     """Microseconds that the oldest unsent message has waited; 0 when there is none."""
-    row = first(db, "SELECT min(created_at) AS at FROM outbox WHERE state IN ('queued', 'sending')")
+    row = first(db, f"SELECT min(created_at) AS at FROM outbox WHERE {OPEN}")  # noqa: S608
     return max(now - row["at"], 0) if row and row["at"] is not None else 0
 
 
@@ -278,7 +293,7 @@ def posted(db: Database, message_key: str) -> bool:
 
 def waiting(db: Database) -> bool:
     """Whether anything is queued at all; cheaper than a claim, which writes."""
-    return first(db, "SELECT 1 FROM outbox WHERE state = 'queued' LIMIT 1") is not None
+    return first(db, f"SELECT 1 FROM outbox WHERE {OPEN} AND state = 'queued' LIMIT 1") is not None  # noqa: S608
 
 
 def amend(db: Database, message_key: str, payload: Mapping[str, Any]) -> bool:

@@ -173,3 +173,20 @@ def test_a_queued_post_can_be_given_newer_content(db):
     assert (outbox.waiting(db), outbox.posted(db, "m1")) == (False, True)
     outbox.fail(db, 1, 5, "gone")
     assert not outbox.posted(db, "m1")
+
+
+def test_old_rows_cost_the_sender_nothing(db):
+    statements = []
+    db.conn.set_trace_callback(statements.append)
+    outbox.claim_next(db, 5)
+    outbox.waiting(db)
+    outbox.due_at(db)
+    outbox.age(db, 5)
+    db.conn.set_trace_callback(None)
+    plans = [
+        row[3]
+        for statement in statements
+        for row in db.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+    ]
+    assert len(statements) == 4
+    assert not [step for step in plans if step.startswith("SCAN") and "json_each" not in step]
