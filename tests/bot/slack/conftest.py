@@ -136,6 +136,7 @@ class Office:
     store: Store
     world: World
     repliers: dict[str, Any]
+    later: list[int]  # microseconds that the engine's clock is ahead
 
     @property
     def team(self) -> str:
@@ -285,6 +286,7 @@ async def office(
 
     desk = Desk(store, Powers(commands, lambda: config, never, never))
     repliers: dict[str, Any] = {}
+    later = [0]
     parts = Parts(
         store=store,
         audit=store.audit,
@@ -297,7 +299,7 @@ async def office(
         redact=Redactor().text,
         repliers=repliers,
         observer=Nobody(),
-        clock=now,
+        clock=lambda: now() + later[0],
         tasks=tasks,
     )
     engine = Engine(parts, path / "workflows.db")
@@ -320,7 +322,7 @@ async def office(
         await surface.open()
         await engine.start()
         await surface.listen()
-        yield Office(server, surface, engine, store, world, repliers)
+        yield Office(server, surface, engine, store, world, repliers, later)
         world.gate.set()
         await tasks.settle(5)
     finally:

@@ -26,7 +26,7 @@ async def test_a_read_is_shown_to_the_asker_alone(bot: Office) -> None:
 
 
 async def test_usage_and_help_come_with_the_acknowledgement(bot: Office) -> None:
-    assert "did you mean" in await bot.ask("alice", "ops", "sise web 3")
+    assert "did you mean “size”?" in (await bot.ask("alice", "ops", "sise web 3")).lower()
     missing = await bot.ask("alice", "ops", "size web")
     assert "size" in missing
     assert "Usage" in missing or "usage" in missing
