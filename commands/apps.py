@@ -19,7 +19,7 @@ from bot import (
     command,
 )
 from bot.releases.errors import as_words
-from bot.releases.live import all_releases
+from bot.releases.live import releases_in
 from bot.releases.targets import (
     AppRef,
     apps_on,
@@ -89,12 +89,17 @@ async def _apps_of(ctx: Ctx, cluster: str) -> list[AppLine]:
     if not refs:
         return []
     try:
-        releases = await all_releases(ctx.clusters(cluster))
+        releases = await releases_in(ctx.clusters(cluster), (ref.namespace for ref in refs))
     except Exception as error:
         unknown = as_words(error)
         return [_line(ref, None, unknown) for ref in refs]
-    live = {(r.namespace, r.name): r for r in releases}
-    return [_line(ref, live.get((ref.namespace, ref.release)), "not deployed") for ref in refs]
+
+    def line(ref: AppRef) -> AppLine:
+        unread = releases.unread.get(ref.namespace)
+        otherwise = "not deployed" if unread is None else as_words(unread)
+        return _line(ref, releases.found.get((ref.namespace, ref.release)), otherwise)
+
+    return [line(ref) for ref in refs]
 
 
 def _line(ref: AppRef, release: Release | None, otherwise: str) -> AppLine:

@@ -31,10 +31,10 @@ from bot.releases.deployment import versions
 from bot.releases.errors import as_words
 from bot.releases.live import (
     WorkloadState,
-    all_releases,
     deployed,
     examine,
     release_workloads,
+    releases_in,
 )
 from bot.releases.targets import (
     AppRef,
@@ -256,11 +256,15 @@ async def status(ctx: Ctx, p: Status) -> States:
 
 
 async def _all(ctx: Ctx, cluster: Cluster) -> tuple[AppState, ...]:
-    """Every app of a cluster; one helm for all of them, and no pods unless something is wrong."""
-    releases = {(r.namespace, r.name): r for r in await all_releases(cluster)}
+    """Every app of a cluster; a helm for each namespace, and pods only where something is wrong."""
+    refs = apps_on(ctx.config, cluster.name)
+    releases = await releases_in(cluster, (ref.namespace for ref in refs))
 
     async def one(ref: AppRef) -> AppState:
-        release = releases.get((ref.namespace, ref.release))
+        unread = releases.unread.get(ref.namespace)
+        if unread is not None:
+            return _unknown(ref, unread)
+        release = releases.found.get((ref.namespace, ref.release))
         if release is None:
             return AppState(ref.name, ref.cluster, ref.namespace, ref.release)
         items, kept = await asyncio.gather(
@@ -281,7 +285,7 @@ async def _all(ctx: Ctx, cluster: Cluster) -> tuple[AppState, ...]:
             tuple(_part(w) for w in parts),
         )
 
-    return tuple(await asyncio.gather(*(one(ref) for ref in apps_on(ctx.config, cluster.name))))
+    return tuple(await asyncio.gather(*(one(ref) for ref in refs)))
 
 
 async def _app(ctx: Ctx, ref: AppRef) -> AppState:
@@ -289,14 +293,12 @@ async def _app(ctx: Ctx, ref: AppRef) -> AppState:
     try:
         return await _read(ctx, ref, ctx.clusters(ref.cluster))
     except Exception as error:
-        return AppState(
-            ref.name,
-            ref.cluster,
-            ref.namespace,
-            ref.release,
-            state=UNKNOWN,
-            trouble=as_words(error),
-        )
+        return _unknown(ref, error)
+
+
+def _unknown(ref: AppRef, error: Exception) -> AppState:
+    why = as_words(error)
+    return AppState(ref.name, ref.cluster, ref.namespace, ref.release, state=UNKNOWN, trouble=why)
 
 
 async def _read(ctx: Ctx, ref: AppRef, cluster: Cluster) -> AppState:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Object = Mapping[str, Any]
 
+_HELMS = 4
+"""Helm processes at once."""
+
 _RELEASE = "meta.helm.sh/release-name"
 _RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 _SECRET_NAME = re.compile(r"sh\.helm\.release\.v1\.(.+)\.v(\d+)")
@@ -130,13 +133,40 @@ async def _examined(kube: KubeClient, namespace: str, item: Object) -> WorkloadS
     return describe_workload(item, (problem.message for problem in found))
 
 
-async def all_releases(cluster: Cluster) -> list[Release]:
-    """All releases of a cluster.
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """The releases of some namespaces.
+
+    Attributes:
+        found: By namespace and name.
+        unread: Namespaces that could not be read, and why.
+    """
+
+    found: Mapping[tuple[str, str], Release]
+    unread: Mapping[str, Exception]
+
+
+async def releases_in(cluster: Cluster, namespaces: Iterable[str]) -> Releases:
+    """The releases of these namespaces; the bot's account may not list those of all.
 
     Our own client asks first: of a cluster that is away it tells in 4 s, helm only in 10.
     """
     await cluster.kube.version()
-    return await cluster.helm.list_releases()
+    found: dict[tuple[str, str], Release] = {}
+    unread: dict[str, Exception] = {}
+    few = asyncio.Semaphore(_HELMS)
+
+    async def read(namespace: str) -> None:
+        try:
+            async with few:
+                listed = await cluster.helm.list_releases(namespace=namespace)
+        except Exception as error:
+            unread[namespace] = error
+        else:
+            found.update({(r.namespace, r.name): r for r in listed})
+
+    await asyncio.gather(*(read(namespace) for namespace in sorted(set(namespaces))))
+    return Releases(found, unread)
 
 
 async def newest_revision(kube: KubeClient, namespace: str, release: str) -> int:

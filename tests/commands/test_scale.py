@@ -226,3 +226,23 @@ async def test_status_of_all_apps_asks_for_no_pods(shop: Office, world: World) -
     world.server.faults.add(Fault(code=500, times=None, path="*/pods*"))
     _, document = await shop.read("status")
     assert document.headline == "1 app on main, no trouble"
+
+
+async def test_an_overview_needs_no_right_on_all_namespaces(shop: Office, world: World) -> None:
+    await shop.run("deploy parse")
+    world.server.faults.add(Fault(code=403, times=None, path="/api/v1/secrets*"))
+    for words in ("status", "apps"):
+        _, document = await shop.read(words)
+        assert "deployed" in text_of(document)
+
+
+async def test_a_namespace_that_cannot_be_read_is_trouble_of_its_apps(
+    shop: Office, world: World
+) -> None:
+    await shop.run("deploy parse")
+    world.server.faults.add(Fault(code=403, times=None, path="*/namespaces/parse/secrets*"))
+    _, document = await shop.read("status")
+    assert document.headline == "Trouble on main: parse"
+    assert "does not allow" in text_of(document)
+    _, document = await shop.read("apps")
+    assert "does not allow" in text_of(document)
