@@ -98,7 +98,7 @@ def _dispatch(options: Options) -> int:
     if first == "state" and rest:
         return host.state(_config(options), rest)
     if first == "run":
-        return host.run(_config(options))
+        return host.run(_place(options))
     if first == "init":
         return host.init(rest)
     if first == "manifest":

@@ -32,15 +32,16 @@ INTERRUPTED = 130
 GOES_ON = "\nThe job goes on here until it ends. Ctrl-C again ends this process at once."
 
 
-def run(config: Config) -> int:
+def run(place: Path) -> int:
     """`onprem run`."""
     from bot import main
+    from bot.config import ConfigFile
     from bot.logs import configure_logging
     from bot.redaction import Redactor
 
     redactor = Redactor()
     configure_logging(redactor=redactor)
-    return asyncio.run(main.run(config, redactor))
+    return asyncio.run(main.run(ConfigFile(place), redactor))
 
 
 def init(words: Sequence[str]) -> int:

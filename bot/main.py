@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 
 from bot.chores import begin
-from bot.config import Config
+from bot.config import Config, ConfigFile
+from bot.errors import ConfigError
 from bot.redaction import Redactor
 from bot.tasks import Tasks
 from bot.wiring import Product, build
@@ -27,14 +28,18 @@ DRAIN_SECONDS = 50.0
 
 @asynccontextmanager
 async def serving(
-    config: Config, *, slack: bool = True, redactor: Redactor | None = None
+    config: Config,
+    *,
+    current: Callable[[], Config] | None = None,
+    slack: bool = True,
+    redactor: Redactor | None = None,
 ) -> AsyncIterator[Product]:
-    """The product, started; closed at the end.
+    """The product, started; closed at the end. The arguments are those of `bot.wiring.build`.
 
     Raises:
         OnpremError: As `bot.wiring.build`.
     """
-    product = await build(config, slack=slack, redactor=redactor)
+    product = await build(config, current=current, slack=slack, redactor=redactor)
     try:
         await product.start()
         yield product
@@ -42,8 +47,10 @@ async def serving(
         await product.close()
 
 
-async def run(config: Config, redactor: Redactor) -> int:
-    """Runs until SIGTERM or SIGINT, then drains.
+async def run(file: ConfigFile, redactor: Redactor) -> int:
+    """Runs until SIGTERM or SIGINT, then drains; a second signal ends the drain.
+
+    SIGHUP reads the configuration again.
 
     Operations that do not end within the drain are left to the next start; a helm that still runs
     is left alone, and found again then.
@@ -54,21 +61,42 @@ async def run(config: Config, redactor: Redactor) -> int:
         loop.add_signal_handler(number, stop.set)
     chores = Tasks()
     loading = chores.spawn(asyncio.to_thread(sdk.load), "load the Kubernetes client")
-    async with serving(config, redactor=redactor) as product:
+    loop.add_signal_handler(signal.SIGHUP, lambda: chores.spawn(_reload(file), "reload"))
+    async with serving(file.current, current=lambda: file.current, redactor=redactor) as product:
         await asyncio.wait([loading])  # else the first command would
         begin(product, chores)
         _notify("READY=1")
         print("ready", file=sys.stderr, flush=True)
         await stop.wait()
+        stop.clear()
         _notify("STOPPING=1")
         log.info("draining", seconds=DRAIN_SECONDS)
         await chores.close()
-        if not await product.engine.drain(DRAIN_SECONDS):
+        if not await _drained(product, stop):
             log.warning("left to the next start: operations still running")
             # Ending the loop would cancel them and with them helm; the kernel ends us instead.
             sys.stderr.flush()
             os._exit(0)
     return 0
+
+
+async def _drained(product: Product, hurry: asyncio.Event) -> bool:
+    """Takes nothing new and lets operations end; False when some did not, or nobody waits."""
+    drain = asyncio.ensure_future(product.engine.drain(DRAIN_SECONDS))
+    hurried = asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({drain, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    return drain.done() and drain.result()
+
+
+async def _reload(file: ConfigFile) -> None:
+    """Reads the configuration again; a bad one changes nothing."""
+    try:
+        changed = await asyncio.to_thread(file.reload)
+    except ConfigError as error:
+        log.error("configuration kept as it was", problems=[str(p) for p in error.problems])
+    else:
+        log.info("configuration read again", changed=changed, version=file.current.version)
 
 
 def _notify(state: str) -> None:

@@ -48,11 +48,12 @@ class LogObserver:
 
 
 class Clusters:
-    """Opens each configured cluster once, when it is first used."""
+    """Opens each configured cluster when it is first used, and anew when its settings change."""
 
-    def __init__(self, config: Config, helm: HelmBinary, run_directory: Path) -> None:
+    def __init__(self, config: Callable[[], Config], helm: HelmBinary, run_directory: Path) -> None:
         self._config, self._helm, self._run = config, helm, run_directory
         self._open: dict[str, Cluster] = {}
+        self._left: list[Cluster] = []
 
     def __call__(self, name: str) -> Cluster:
         """The cluster of that name.
@@ -60,17 +61,20 @@ class Clusters:
         Raises:
             UsageError: If none is configured under it.
         """
-        if name not in self._open:
-            settings = self._config.clusters.get(name)
-            if settings is None:
-                known = ", ".join(sorted(self._config.clusters))
-                raise UsageError(f"There is no cluster called {name}", hint=f"Known: {known}")
-            self._open[name] = self._connect(name, settings)
-        return self._open[name]
+        configured = self._config().clusters
+        settings = configured.get(name)
+        if settings is None:
+            known = ", ".join(sorted(configured))
+            raise UsageError(f"There is no cluster called {name}", hint=f"Known: {known}")
+        cluster = self._open.get(name)
+        if cluster is None or cluster.config != settings:
+            self._left += [cluster] if cluster else []  # operations may still use it
+            cluster = self._open[name] = self._connect(name, settings)
+        return cluster
 
     async def close(self) -> None:
         """Closes all connections."""
-        for cluster in self._open.values():
+        for cluster in (*self._open.values(), *self._left):
             await cluster.kube.close()
 
     def _connect(self, name: str, settings: ClusterConfig) -> Cluster:
@@ -81,7 +85,7 @@ class Clusters:
             run_directory=self._run,
             kubeconfig=kubeconfig,
             context=settings.context,
-            timeout=int(self._config.helm.timeout),
+            timeout=int(self._config().helm.timeout),
         )
         return Cluster(name, settings, kube, helm)
 
@@ -127,6 +131,7 @@ class Product:
 async def build(
     config: Config,
     *,
+    current: Callable[[], Config] | None = None,
     clock: Callable[[], int] = now,
     observer: Observer | None = None,
     redactor: Redactor | None = None,
@@ -135,7 +140,9 @@ async def build(
     """Opens the state and puts the product together; `Product.start` comes next.
 
     Args:
-        config: What to build.
+        config: What to build. State, Slack and own commands hold until the next start.
+        current: The configuration in force, when it may be reloaded: apps, clusters, persons,
+            admins, policy, freezes, channels.
         clock: Microseconds UTC.
         observer: Sees every boundary of a step.
         redactor: Learns the secrets that the configuration holds.
@@ -150,26 +157,28 @@ async def build(
     lock = InstanceLock(directory)
     try:
         hide = redactor or Redactor()
-        return await _build(config, lock, clock, observer or LogObserver(), hide, slack)
+        hide.register(*secret_values(config))
+        store = await _open_store(config, clock, hide)
+        helm = await find_helm(config.helm.executable)
+        return _put_together(
+            config,
+            current or (lambda: config),
+            store,
+            helm,
+            lock,
+            observer or LogObserver(),
+            hide,
+            slack,
+        )
     except BaseException:
         lock.release()
         raise
 
 
-async def _build(
-    config: Config,
-    lock: InstanceLock,
-    clock: Callable[[], int],
-    observer: Observer,
-    redactor: Redactor,
-    slack: bool,
-) -> Product:
+async def _open_store(config: Config, clock: Callable[[], int], redactor: Redactor) -> Store:
     directory = config.state.directory
-    redactor.register(*secret_values(config))
-    commands = registry.load(config.commands).all
-    helm = await find_helm(config.helm.executable)
     finish_restore({name: directory / name for name in (STATE, WORKFLOWS)})
-    store = await Store.open(
+    return await Store.open(
         directory / STATE,
         clock=clock,
         audit_key=AuditKey.load_or_create(config.state.key_file),
@@ -177,31 +186,38 @@ async def _build(
         redactor=redactor,
         anchor=config.state.key_file.with_name("audit.head"),
     )
-    clusters = Clusters(config, helm, directory / "run")
-    repliers: dict[str, Replier] = {}
-    tasks = Tasks()
+
+
+def _put_together(
+    config: Config,
+    current: Callable[[], Config],
+    store: Store,
+    helm: HelmBinary,
+    lock: InstanceLock,
+    observer: Observer,
+    redactor: Redactor,
+    slack: bool,
+) -> Product:
+    directory, clock = config.state.directory, store.clock
+    commands = registry.load(config.commands).all
+    clusters = Clusters(current, helm, directory / "run")
+    teller, tasks = TerminalReplier(), Tasks()
+    repliers: dict[str, Replier] = {"terminal": teller}
+    surface: SlackSurface | None = None
 
     async def cancel(request_id: str, by: Asker) -> bool:
         return bool(await engine.cancel(request_id, by))
 
     async def probe() -> Sequence[tuple[str, str, str]]:
-        rows = await probe_all(config, clusters, helm)
-        if config.slack is not None:
-            from bot.manifest import SCOPES
-            from bot.slack.probe import probe_slack
+        sockets = surface.sockets_open if surface else None
+        return [*await _probe_slack(config, sockets), *await probe_all(current(), clusters, helm)]
 
-            sockets = surface.sockets_open if surface else None
-            ok, detail = await probe_slack(config.slack, SCOPES, sockets=sockets)
-            rows.insert(0, ("Slack", "works" if ok else "fails", detail))
-        return rows
-
-    surface: SlackSurface | None = None
-    desk = Desk(store, Powers(commands, lambda: config, cancel, probe))
+    desk = Desk(store, Powers(commands, current, cancel, probe))
     parts = Parts(
         store=store,
         audit=store.audit,
         commands=commands,
-        config=lambda: config,
+        config=current,
         clusters=clusters,
         desk=desk,
         decide=desk.decide,
@@ -213,16 +229,24 @@ async def _build(
         tasks=tasks,
     )
     engine = Engine(parts, directory / WORKFLOWS)
-    teller = TerminalReplier()
-    repliers["terminal"] = teller
-    terminal = TerminalServer(engine, teller, config.person_of, clock)
+    terminal = TerminalServer(engine, teller, lambda actor: current().person_of(actor), clock)
     if slack and config.slack is not None:
-        surface = SlackSurface(lambda: config, config.slack, store, engine, clock)
+        surface = SlackSurface(current, config.slack, store, engine, clock)
         repliers["slack"] = surface.replier
         repliers["terminal"] = Overheard(teller, surface.ops)
     return Product(
         config, store, engine, desk, clusters, commands, terminal, surface, tasks, lock, clock
     )
+
+
+async def _probe_slack(config: Config, sockets: Any) -> list[tuple[str, str, str]]:
+    if config.slack is None:
+        return []
+    from bot.manifest import SCOPES
+    from bot.slack.probe import probe_slack
+
+    ok, detail = await probe_slack(config.slack, SCOPES, sockets=sockets)
+    return [("Slack", "works" if ok else "fails", detail)]
 
 
 def secret_values(config: Config) -> list[str]:

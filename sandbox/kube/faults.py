@@ -103,8 +103,8 @@ def fault_from_json(body: Json) -> Fault:
     unknown = sorted(set(body) - set(_NAMES))
     if unknown:
         raise bad_request(f"a fault has no member {unknown[0]!r}; it has {', '.join(_NAMES)}")
-    kinds = {name: str for name in ("method", "path", "message")}
-    kinds |= {name: int for name in ("code", "times", "retry_after")}
+    kinds: dict[str, type] = dict.fromkeys(("method", "path", "message"), str)
+    kinds |= dict.fromkeys(("code", "times", "retry_after"), int)
     for name, kind in kinds.items():
         value = body.get(name)
         if name in body and not (isinstance(value, kind) or (name == "times" and value is None)):

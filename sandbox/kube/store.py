@@ -15,6 +15,7 @@ from sandbox.kube import errors, strategy
 from sandbox.kube.clock import Clock, timestamp, utc_now
 from sandbox.kube.eventlog import Event, EventLog, EventType, Subscriber
 from sandbox.kube.jsonutil import Json, dig, freeze, metadata, thaw
+from sandbox.kube.preconditions import check_current, check_preconditions
 from sandbox.kube.resources import (
     NAMESPACES,
     PERSISTENTVOLUMECLAIMS,
@@ -164,7 +165,7 @@ class Store:
         meta = metadata(obj)
         name = str(meta.get("name", ""))
         old = self._existing(resource, meta.get("namespace"), name)
-        self._check_current(resource, meta, old)
+        check_current(resource, meta, old)
         fresh = self._merged(resource, thaw(obj), old, subresource)
         strategy.prepare_update(resource, fresh, old, None if dry_run else self.allocator)
         if _changed(resource, fresh, old, subresource):
@@ -196,7 +197,7 @@ class Store:
             ApiError: NotFound; Conflict when ``uid`` or ``resource_version`` do not match.
         """
         old = self._existing(resource, namespace, name)
-        _check_preconditions(resource, old, uid, resource_version)
+        check_preconditions(resource, old, uid, resource_version)
         if dry_run:
             return self.get(resource, namespace, name)
         fresh: Json = thaw(old)
@@ -255,22 +256,6 @@ class Store:
             name = prefix[:58] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
             if self.peek(resource, namespace, name) is None:
                 return name
-
-    def _check_current(self, resource: Resource, meta: Json, old: Json) -> None:
-        name, before = str(meta.get("name")), old["metadata"]
-        if meta.get("uid") and meta["uid"] != before["uid"]:
-            where = "/".join(
-                part for part in (resource.plural, meta.get("namespace"), name) if part
-            )
-            why = (
-                f"StorageError: invalid object, Code: 4, Key: /registry/{where}, "
-                "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
-                f"{meta['uid']}, UID in object meta: {before['uid']}"
-            )
-            raise errors.conflict(resource.group, resource.plural, name, why)
-        given = meta.get("resourceVersion")
-        if given and given != before["resourceVersion"]:
-            raise errors.conflict(resource.group, resource.plural, name)
 
     def _merged(self, resource: Resource, fresh: Json, old: Json, subresource: str | None) -> Json:
         meta, before = metadata(fresh), old["metadata"]
@@ -346,20 +331,3 @@ def _changed(resource: Resource, fresh: Json, old: Json, subresource: str | None
     ignored: Iterable[str] = ("metadata", "status", "apiVersion", "kind")
     names = (set(fresh) | set(old)) - set(ignored)
     return any(fresh.get(name) != old.get(name) for name in names)
-
-
-def _check_preconditions(
-    resource: Resource, old: Json, uid: str | None, resource_version: str | None
-) -> None:
-    meta = old["metadata"]
-    version = meta["resourceVersion"]
-    for what, wanted, actual, fate in (
-        ("UID", uid, meta["uid"], "deleted and then recreated"),
-        ("ResourceVersion", resource_version, version, "modified"),
-    ):
-        if wanted and wanted != actual:
-            why = (
-                f"the {what} in the precondition ({wanted}) does not match the {what} in record "
-                f"({actual}). The object might have been {fate}"
-            )
-            raise errors.conflict(resource.group, resource.kind, meta["name"], why)
