@@ -64,7 +64,7 @@ class Changes:
         try:
             plan = await self._plan(request, command, params, asker_of(request))
         except Exception as error:
-            return await self._refuse(request, self._parts.translate(error))
+            return await self._refuse(request, await self._why(request, command, error))
         if plan.nothing:
             return await self._nothing(request, plan)
         weight = approvals.required(self._parts.config().policy, command.name, plan)
@@ -83,7 +83,7 @@ class Changes:
         try:
             plan = await self._plan(request, command, params, by)
         except Exception as error:
-            return await self._refuse(request, self._parts.translate(error), by)
+            return await self._refuse(request, await self._why(request, command, error), by)
         weight = approvals.required(self._parts.config().policy, command.name, plan)
         name = approvals.to_type(plan, request.app)
         if not approvals.granted(weight, approvals.Given(yes=True, name=typed), name):
@@ -173,6 +173,17 @@ class Changes:
             return await self._refuse(request, self._parts.translate(error))
         return None
 
+    async def _why(
+        self, request: Request, command: Command[Any, Any], error: Exception
+    ) -> OnpremError:
+        """Why there is no plan: often because a change that is under way was seen half done."""
+        if command.locks:
+            path = LockPath.of(request.cluster, request.namespace, request.app).text
+            held = await self._parts.store.read(lambda db: locks.holder(db, path))
+            if held is not None:
+                return _busy(held, self._parts.clock())
+        return self._parts.translate(error)
+
     def _frozen(self, request: Request) -> Busy | None:
         at = self._parts.clock() / 1_000_000
         for freeze in self._parts.config().freezes:
@@ -219,12 +230,7 @@ class Changes:
                 now,
             )
             if held := locks.acquire(db, lock):
-                return Busy(
-                    f"{held.path} is busy",
-                    why=f"{held.person} has been at it for {(now - held.since) / 1e6:.0f} s: "
-                    f"{held.what} (job {held.request_id})",
-                    hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
-                )
+                return _busy(held, now)
             if self._running.endings.after(place, began):
                 locks.release(db, request.id)
                 return Drifted(
@@ -319,6 +325,16 @@ def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) ->
     place = place_of(request)
     return AuditEvent(
         kind, who.actor, who.person, request.command, request.cluster, place, request.id, body
+    )
+
+
+def _busy(held: locks.OperationLock, now: int) -> Busy:
+    """Says who holds a target, since when and for what."""
+    return Busy(
+        f"{held.path} is busy",
+        why=f"{held.person} has been at it for {(now - held.since) / 1e6:.0f} s: "
+        f"{held.what} (job {held.request_id})",
+        hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
     )
 
 

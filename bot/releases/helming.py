@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from bot.context import Cluster, Op
     from integrations.helm.models import Revision
     from integrations.helm.recovery import Decision, Intent
+
+_TIDY_SECONDS = 15.0
 
 OnSpawn = Callable[[int, int], Awaitable[None] | None]
 Act = Callable[[OnSpawn], Awaitable[None]]
@@ -67,6 +71,9 @@ class HelmStep:
         base = await self._ready()
         try:
             await self.act(self.op.helm_started)
+        except asyncio.CancelledError:
+            await self._leave_nothing_pending()
+            raise
         except Cancelled:
             raise
         except IntegrationError as error:
@@ -78,6 +85,19 @@ class HelmStep:
             return {"revision": 0, "failed": ""}
         made = await newest_revision(self.cluster.kube, self.namespace, self.release)
         return {"revision": made, "failed": ""}
+
+    async def _leave_nothing_pending(self) -> None:
+        """After helm was told to stop: a release that stays pending refuses every later deploy."""
+        from integrations.errors import IntegrationError
+        from integrations.helm.recovery import DropPending, RunAgain, clear_pending
+
+        with contextlib.suppress(IntegrationError, Failed, TimeoutError):
+            async with asyncio.timeout(_TIDY_SECONDS):
+                decision = await self._settled()
+                if isinstance(decision, RunAgain):  # a rollback could go on from what it has made
+                    decision = DropPending(decision.base_revision)
+                if isinstance(decision, DropPending):
+                    await clear_pending(self.cluster.kube, self.release, self.namespace, decision)
 
     async def _ready(self) -> int:
         """Makes sure that nothing is in the way and returns the revision that helm starts from."""
