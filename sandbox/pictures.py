@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PLACE = Path("docs/pictures")
 WINDOW = (1180, 760)
-MESSAGE = (900, 900)
+MESSAGE = (1010, 900)
 SHARPNESS = 1.5
 """Pixels of a picture of one message for each of the page."""
 OVERVIEW = "scale"
