@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.store.connect import check_runtime
 from tests.flows.faults.test_cluster import namespace_of, told
 from tests.kill.bots import Start
 from tests.kill.cycles import picture
@@ -50,13 +49,3 @@ def test_a_full_disk_refuses_a_change_before_it_acts(
     bot.limit(1 << 40)
     assert told(bot.ask("deploy", "parse", "--version", "8.1.0"))[0] == "done"
     assert picture(world, namespace).revisions == {1: "superseded", 2: "deployed"}
-
-
-def test_what_is_too_old_for_the_state_is_told_in_a_sentence() -> None:
-    for said in (
-        check_runtime((3, 9, 0), (3, 45, 0)),
-        check_runtime((3, 12, 1), (3, 30, 0)),
-    ):
-        assert said
-        assert said.count("\n") == 0
-    assert check_runtime((3, 12, 1), (3, 45, 0)) == ""
