@@ -18,7 +18,7 @@ from tests.kill.bots import Bot, Start
 from tests.kill.cycles import BAD, Picture, edges_of, look, picture
 from tests.kill.practice import Practice, wait_for
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(120)]
 
 LONGER_THAN_THE_TEST = 120.0
 A_WHILE = 1.5

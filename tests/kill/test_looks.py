@@ -17,7 +17,7 @@ from tests.kill.cycles import CYCLES, Cycle, Operation, acted, edges_of
 from tests.kill.practice import Practice, wait_for
 from tests.kill.rounds import Rounds
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.timeout(600)]
 
 HARMLESS = {
     "wait ": "waits for what is there already",
@@ -32,23 +32,10 @@ HARMLESS = {
     "remove pods": "deletes only pods of the bad revision, each by its uid",
     "delete ": "deletes one object by its uid, and one that is gone is fine",
 }
-SOON = ("scale down",)
+CASES = {operation.name: (cycle, operation) for cycle in CYCLES for operation in cycle.operations}
 
 
-def cases() -> list[object]:
-    return [
-        pytest.param(
-            cycle,
-            operation,
-            id=operation.name,
-            marks=() if operation.name in SOON else (pytest.mark.slow,),
-        )
-        for cycle in CYCLES
-        for operation in cycle.operations
-    ]
-
-
-@pytest.mark.parametrize(("cycle", "operation"), cases())
+@pytest.mark.parametrize(("cycle", "operation"), CASES.values(), ids=CASES)
 def test_every_look_matters_or_its_step_may_be_repeated(
     cycle: Cycle, operation: Operation, world: Practice, start: Start, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from tests.kill.cycles import CYCLES, Cycle, acted
 from tests.kill.practice import Practice
 from tests.kill.rounds import Rounds
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
 
 Run = Callable[[Callable[[tuple[Edge, ...]], list[int]]], None]
 
@@ -43,6 +43,5 @@ def test_killed_once_in_every_step(run: Run) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_killed_at_every_point(run: Run) -> None:
     run(lambda edges: list(range(len(edges))))
