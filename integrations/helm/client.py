@@ -33,6 +33,17 @@ it comes from (Helm 3's `kube.Client.Update`): that revision was only half appli
 _FAILED_TEST = re.compile(r"^TEST SUITE:\s+(\S+)\n(?:.+\n)*?Phase:\s+Failed", re.MULTILINE)
 
 
+# Helm 3 has `--all` for these; Helm 4, which shows all by itself, refuses that word.
+_ANY_STATUS = (
+    "--deployed",
+    "--failed",
+    "--pending",
+    "--superseded",
+    "--uninstalled",
+    "--uninstalling",
+)
+
+
 class Helm:
     """One helm binary working on one cluster.
 
@@ -270,7 +281,7 @@ class Helm:
             path.unlink(missing_ok=True)
 
     async def _list(self, options: list[str]) -> list[Release]:
-        command = ["list", "--all", "--max", "0", "--output", "json", *options]
+        command = ["list", *_ANY_STATUS, "--max", "0", "--output", "json", *options]
         rows = json.loads(await self._read("any release").run(command) or b"[]")
         return [
             Release(

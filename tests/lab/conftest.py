@@ -82,9 +82,12 @@ def kubectl(real: Lab, *words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+@pytest.fixture(params=["helm3", "helm4"])
+def site(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:  # noqa: F811
     """The bot as `deploy/rbac.yaml` says, in namespaces that are gone afterwards."""
+    helm = {}
+    if request.param == "helm4":
+        helm = {"executable": str(Builder().build(["helm4"])["helm4"])}
     for namespace in ("onprem", "parse"):
         kubectl(lab, "create", "namespace", namespace)
     kubectl(lab, "apply", "-f", str(ROOT / "deploy" / "rbac.yaml"))
@@ -96,6 +99,7 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
                 "state": {"directory": str(tmp_path / "state")},
                 "clusters": {"main": {"kubeconfig": str(lab.account("onprem", "onprem"))}},
                 "default_cluster": "main",
+                "helm": helm,
                 "apps": {"parse": parse_app(["main"])},
                 "persons": {"me": [me]},
                 "admins": [me],

@@ -79,4 +79,5 @@ def test_members_are_not_changed_when_no_database_answers(site: Site) -> None:
 def test_the_account_can_do_nothing_elsewhere(site: Site) -> None:
     said = site.bot("status", "deployment/web", "--namespace", "kube-system")
     assert said.code == 1
-    assert "may not" in said.text or "does not allow" in said.text or "forbidden" in said.text
+    assert "Cluster main does not allow “get Deployment kube-system/web” (403)" in said.text
+    assert "Give the bot's account the missing right (deploy/rbac.yaml)" in said.text
