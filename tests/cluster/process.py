@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -138,7 +139,7 @@ class Process:
 
     def start(self) -> None:
         """Start it without waiting; its output is appended to the log."""
-        environment = {"PATH": os.defpath, "HOME": str(self.log.parent), "TMPDIR": "/tmp"}
+        environment = {"PATH": os.defpath, "HOME": str(self.log.parent), "TMPDIR": tempfile.gettempdir()}
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, "-ISc", _GUARD, str(os.getpid()), *self._command],
