@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import secrets
 import shutil
 import ssl
 import urllib.error
@@ -24,19 +22,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sandbox.kube.tls import self_signed
 from tests.cluster import servers
 from tests.cluster.build import Builder
+from tests.cluster.files import Files, write_all, write_kubeconfig
 from tests.cluster.process import Ledger, Process, free_port
-from tests.cluster.servers import Files
 
 Json = dict[str, Any]
 
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 VOLUMES = "/tmp/hostpath_pv"
-LOG_LINES = ("starting", "listening on port 1337", "ready")
 
 
 class Refused(Exception):
@@ -105,7 +99,7 @@ class Lab:
         ledger = Ledger(builder.cache / "labs")
         ledger.reap()
         files = Files(folder)
-        token = _write_files(files, exec=exec)
+        token = write_all(files, exec=exec)
         lab = cls._composed(binaries, files, token, ledger)
         try:
             lab._start()
@@ -279,60 +273,3 @@ def _probe() -> Json:
             "containers": [{"name": "probe", "image": "example.com/probe:1"}],
         },
     }
-
-
-def write_kubeconfig(path: Path, url: str, certificate: Path, token: str) -> None:
-    """Write a kubeconfig that only its owner can read."""
-    content = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [
-            {
-                "name": "lab",
-                "cluster": {"server": url, "certificate-authority": str(certificate)},
-            }
-        ],
-        "users": [{"name": "lab", "user": {"token": token}}],
-        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
-        "current-context": "lab",
-    }
-    _private(path, yaml.safe_dump(content))
-
-
-def _write_files(files: Files, *, exec: bool) -> str:
-    files.folder.mkdir(parents=True, exist_ok=True)
-    pair, token = self_signed("lab"), secrets.token_urlsafe(24)
-    files.certificate.write_text(pair.certificate_pem, encoding="utf-8")
-    _private(files.key, pair.key_pem)
-    _private(files.account_key, self_signed("accounts").key_pem)
-    _private(files.tokens, f'{token},admin,admin,"system:masters"\n')
-    log = files.folder / "container.log"
-    log.write_text(
-        "".join(
-            f"2026-01-01T00:00:0{second}.000000000Z stdout F {line}\n"
-            for second, line in enumerate(LOG_LINES)
-        ),
-        encoding="utf-8",
-    )
-    configured: list[Json] = [_kwok_config("ClusterLogs", {"logs": [{"logsFile": str(log)}]})]
-    if exec:
-        local = {"workDir": str(files.folder)}
-        configured.append(_kwok_config("ClusterExec", {"execs": [{"local": local}]}))
-    config = files.folder / "kwok.yaml"
-    config.write_text(yaml.safe_dump_all(configured), encoding="utf-8")
-    return token
-
-
-def _kwok_config(kind: str, spec: Json) -> Json:
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": kind,
-        "metadata": {"name": "all"},
-        "spec": spec,
-    }
-
-
-def _private(path: Path, content: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(content)

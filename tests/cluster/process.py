@@ -139,7 +139,11 @@ class Process:
 
     def start(self) -> None:
         """Start it without waiting; its output is appended to the log."""
-        environment = {"PATH": os.defpath, "HOME": str(self.log.parent), "TMPDIR": tempfile.gettempdir()}
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self.log.parent),
+            "TMPDIR": tempfile.gettempdir(),
+        }
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, "-ISc", _GUARD, str(os.getpid()), *self._command],

@@ -9,48 +9,13 @@ from __future__ import annotations
 import http.client
 import ssl
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cluster.files import Files
 
 KWOK_CONFIG = Path(__file__).parent / "kwok" / "config"
 
 Command = list[str | Path]
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where a control plane keeps what its servers share.
-
-    Attributes:
-        folder: Everything of this lab.
-        certificate: The API server's own, self-signed; clients trust it.
-        key: Its key.
-        tokens: The static tokens of the API server (``token,user,uid,"groups"``).
-        account_key: Signs service account tokens.
-        kubeconfig: An administrator's.
-    """
-
-    folder: Path
-
-    @property
-    def certificate(self) -> Path:
-        return self.folder / "apiserver.crt"
-
-    @property
-    def key(self) -> Path:
-        return self.folder / "apiserver.key"
-
-    @property
-    def tokens(self) -> Path:
-        return self.folder / "tokens.csv"
-
-    @property
-    def account_key(self) -> Path:
-        return self.folder / "accounts.key"
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.folder / "kubeconfig"
 
 
 def etcd(binary: Path, files: Files, client: int, peer: int) -> Command:
