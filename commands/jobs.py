@@ -147,7 +147,7 @@ async def jobs(ctx: Ctx, p: Jobs) -> JobList:
     if p.id:
         found = await ctx.desk.job(p.id)
         if found is None:
-            raise UsageError(f"There is no job {p.id}", hint="jobs --all lists them")
+            raise UsageError(f"There is no job {p.id}", hint="`jobs --all` lists them")
         steps = tuple((s.name, s.state, s.detail) for s in await ctx.desk.steps(p.id))
         return JobList((_job(found, steps),), one=True, all=True)
     since = None if p.all else ctx.clock() - 86_400_000_000
@@ -209,7 +209,7 @@ async def plan_cancel(ctx: Ctx, p: Cancel) -> Plan:
     """Refuses a job that is over."""
     row = await ctx.desk.job(p.id)
     if row is None:
-        raise UsageError(f"There is no job {p.id}", hint="jobs lists those under way")
+        raise UsageError(f"There is no job {p.id}", hint="`jobs` lists those under way")
     if row.person != ctx.asker.person:
         _may_stop(ctx, row)
     if str(row.state) not in _RUNNING:

@@ -84,7 +84,7 @@ class AuditKey:
         except ValueError as error:
             raise _trouble(path, "it is not a key file") from error
         if mode & 0o077:
-            raise _trouble(path, f"others may read it (mode {mode:04o})", f"chmod 600 {path}")
+            raise _trouble(path, f"others may read it (mode {mode:04o})", f"Run: chmod 600 {path}")
         if not found or any(len(secret) != 32 for secret in found):
             raise _trouble(path, "it holds no whole key")
         return cls(found[-1], tuple(found[:-1]))
