@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -10,6 +11,11 @@ import pytest
 
 # `ONPREM_REQUIRE="browser kubectl"`: a test with such a marker that skips itself has failed.
 REQUIRED = frozenset(os.environ.get("ONPREM_REQUIRE", "").split())
+
+# A shell starts background commands with SIGINT ignored, and children inherit that: then no test
+# that presses Ctrl-C would mean anything.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
