@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from integrations.helm.arguments import Values, environment, in_namespace, stdin, upgrade
 from integrations.helm.binary import HelmBinary
 from integrations.helm.command import ExecCommand, OnSpawn, Process
 from integrations.helm.errors import HelmError, ReleaseNotFound
 from integrations.helm.models import Release, Rendered, Revision, TestResult
 from integrations.helm.names import (
-    checked_argument,
     checked_namespace,
     checked_operation,
     checked_release,
 )
-
-Values = Mapping[str, Any]
 
 OPERATION_LABEL = "onprem-operation"
 """Label on the release's Secret, there from the first moment; the description comes last."""
@@ -83,7 +80,7 @@ class Helm:
         self._timeout = timeout
         self._grace = grace
         self._history_max = history_max
-        self._environ = dict(_environment() if environ is None else environ)
+        self._environ = dict(environment() if environ is None else environ)
 
     async def install_or_upgrade(
         self,
@@ -124,7 +121,7 @@ class Helm:
         if create_namespace:
             command.append("--create-namespace")
         run = self._change(release, operation, "upgrade", on_spawn, secrets)
-        await run.run(command, _stdin(values))
+        await run.run(command, stdin(values))
 
     async def rollback(
         self,
@@ -179,7 +176,7 @@ class Helm:
         Pods' logs are left to the caller: with ``--logs`` helm calls a passed test failed when
         it cannot read one.
         """
-        command = ["test", checked_release(release), *_in(namespace), *self._timeouts()]
+        command = ["test", checked_release(release), *in_namespace(namespace), *self._timeouts()]
         try:
             out = await self._change(release, operation, "test", on_spawn).run(command)
         except HelmError as error:
@@ -213,13 +210,17 @@ class Helm:
 
     async def list_releases(self, *, namespace: str | None = None) -> list[Release]:
         """List all releases in every status, of one namespace or of all."""
-        return await self._list(["--all-namespaces"] if namespace is None else _in(namespace))
+        return await self._list(
+            ["--all-namespaces"] if namespace is None else in_namespace(namespace)
+        )
 
     async def made_by(self, release: str, operation: str, *, namespace: str) -> int | None:
         """The newest revision's number if that operation made it (finished or not), else None."""
         selector = f"{OPERATION_LABEL}={checked_operation(operation)}"
         only = f"^{re.escape(checked_release(release))}$"
-        rows = await self._list([*_in(namespace), "--selector", selector, "--filter", only])
+        rows = await self._list(
+            [*in_namespace(namespace), "--selector", selector, "--filter", only]
+        )
         return rows[0].revision if rows else None
 
     async def get_values(
@@ -238,7 +239,7 @@ class Helm:
         self, release: str, *, namespace: str, revision: int | None = None
     ) -> str:
         """Read what a revision applied, as YAML. Holds Secrets: pass it to ``diff`` only."""
-        command = ["get", "manifest", checked_release(release), *_in(namespace)]
+        command = ["get", "manifest", checked_release(release), *in_namespace(namespace)]
         if revision is not None:
             command += ["--revision", str(int(revision))]
         return (await self._read(release).run(command)).decode("utf-8", "replace")
@@ -264,7 +265,7 @@ class Helm:
         """
         command = self._upgrade(release, chart, chart_version, namespace, repo)
         command += ["--dry-run=server", "--output", "json"]
-        out = await self._read(release, secrets).run(command, _stdin(values))
+        out = await self._read(release, secrets).run(command, stdin(values))
         # Some Helm 4 print lines about the chart's download before the document.
         document = json.loads(out[out.index(b"{") :])
         notes = (document.get("info") or {}).get("notes") or ""
@@ -304,13 +305,8 @@ class Helm:
         namespace: str,
         repo: str | None,
     ) -> list[str]:
-        command = ["upgrade", checked_release(release), checked_argument(str(chart), "chart")]
-        command += ["--install", *_in(namespace), *self._timeouts(), *self._client_side()]
-        if version is not None:
-            command += ["--version", checked_argument(version, "chart version")]
-        if repo is not None:
-            command += ["--repo", checked_argument(repo, "chart repository")]
-        return [*command, "--values", "-"]
+        options = [*self._timeouts(), *self._client_side()]
+        return upgrade(release, chart, version, namespace, repo, options)
 
     def _timeouts(self) -> list[str]:
         return ["--timeout", f"{self._timeout}s"]
@@ -354,16 +350,3 @@ class Helm:
             history_max=self._history_max,
             environ=self._environ,
         )
-
-
-def _in(namespace: str) -> list[str]:
-    return ["--namespace", checked_namespace(namespace)]
-
-
-def _stdin(values: Values) -> bytes:
-    return json.dumps(dict(values)).encode()
-
-
-def _environment() -> dict[str, str]:
-    """Our environment without what is only ours (tokens among it)."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("SLACK_", "ONPREM_"))}
