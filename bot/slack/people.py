@@ -95,6 +95,8 @@ class People:
 
     async def _fetch(self, team: str, user: str, name: str) -> tuple[Asker, bool]:
         try:
+            if not self.team:  # without it, somebody of another workspace could pass for ours
+                self.team = str((await self._client.auth_test())["team_id"])
             body: Mapping[str, Any] = (await self._client.users_info(user=user))["user"]
             await self._refresh_groups()
         except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -108,8 +110,7 @@ class People:
             profile.get("display_name") or body.get("real_name") or body.get("name") or name,
             groups=tuple(f"slack-group:{team}/{group}" for group in self._groups.get(user, ())),
             guest=bool(body.get("is_restricted") or body.get("is_ultra_restricted")),
-            external=bool(body.get("is_stranger"))
-            or (bool(self.team) and body.get("team_id", self.team) != self.team),
+            external=bool(body.get("is_stranger")) or body.get("team_id", self.team) != self.team,
             timezone=body.get("tz") or "UTC",
         )
         self._users[team, user] = _Known(asker, self._clock())

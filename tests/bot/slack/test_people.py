@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from sandbox.slack import Fault, SlackServer
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.clock import now
+from bot.slack.people import People
+from sandbox.slack import Fault, Limits, SlackServer
 from tests.bot.engine.conftest import World
 from tests.bot.slack.conftest import Office, everything, office
 
@@ -86,3 +90,19 @@ async def test_many_commands_of_one_person_share_a_look_up(
         await asyncio.gather(*(bot.ask("vera", "ops", f"echo w{n}") for n in range(5)))
         for number in range(5):
             await bot.told("vera", "ops", f"w{number} for vera", private=True)
+
+
+async def test_before_its_own_workspace_is_known_nobody_passes_for_one_of_it() -> None:
+    server = SlackServer(limits=Limits.off())
+    stranger = server.workspace.person("sam")
+    stranger.is_stranger = False  # only the workspace tells
+    await server.start()
+    client = AsyncWebClient(token=server.bot_token, base_url=server.api_url)
+    people = People(client, lambda actor: actor, now)
+    try:
+        asker, known = await people.fetch(server.workspace.team_id, stranger.id, "sam")
+    finally:
+        await people.close()
+        await server.close()
+    assert known
+    assert asker.external
