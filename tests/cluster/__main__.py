@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.build import Builder, BuildError
-from tests.cluster.lab import SERVERS, Lab
+from tests.cluster.lab import SERVERS, Lab, servers_of
 from tests.cluster.process import ServerFailed
 
-TESTED = (*SERVERS, "kubectl", "helm4")
+OLDER = "1.33"
+TESTED = (*SERVERS, *servers_of(OLDER), "kubectl", "helm4")
 """What `make test-lab` needs."""
 
 

@@ -102,6 +102,9 @@ def _declared(family: Path, text: str) -> Iterator[Tool]:
         last = package.rsplit("/", 1)[-1]
         # `example.com/thing/v2` is the program `thing`; Helm 4 must not be called like Helm 3.
         name = family.name if re.fullmatch(r"v\d+", last) or last == "helm" else last
+        # A folder named after a version holds a second one: `kube-apiserver-1.33`.
+        _, _, second = family.name.partition("-1.")
+        name = f"{name}-1.{second}" if second else name
         yield Tool(name, package, versions[max(modules, key=len)].removeprefix("v"), family)
 
 
@@ -234,7 +237,8 @@ def _parallel() -> list[str]:
 def _ldflags(tool: Tool) -> str:
     major, minor, *_ = tool.version.split(".")
     given = {"version": tool.version, "major": major, "minor": minor}
-    stamps = [f"-X {stamp.format(**given)}" for stamp in STAMPS.get(tool.family.name, ())]
+    family = tool.family.name.partition("-1.")[0]
+    stamps = [f"-X {stamp.format(**given)}" for stamp in STAMPS.get(family, ())]
     return " ".join(["-s", "-w", *stamps])
 
 
@@ -277,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         builder = Builder()
         if not names:
             for tool in builder.tools.values():
-                print(f"{tool.name:28}{tool.version}")
+                print(f"{tool.name:32}{tool.version}")
             return 0
         built = builder.build(names)
     except BuildError as error:

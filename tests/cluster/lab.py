@@ -30,7 +30,13 @@ from tests.cluster.process import Ledger, Process, free_port
 Json = dict[str, Any]
 
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 VOLUMES = "/tmp/hostpath_pv"
+
+
+def servers_of(release: str = "") -> list[str]:
+    """Name what a control plane of this Kubernetes release is built from, ordered as ``SERVERS``."""
+    return [f"{name}-{release}" if release and name in KUBERNETES else name for name in SERVERS]
 
 
 class Refused(Exception):
@@ -82,20 +88,24 @@ class Lab:
 
     @classmethod
     @contextmanager
-    def started(cls, folder: Path, *, nodes: int = 3, exec: bool = True) -> Iterator[Lab]:
+    def started(
+        cls, folder: Path, *, nodes: int = 3, exec: bool = True, release: str = ""
+    ) -> Iterator[Lab]:
         """Build what is missing, start everything, wait until pods can run; end it at the end.
 
         Args:
             folder: For data and logs; it must be empty, and it is left as it is.
             nodes: How many nodes there are.
             exec: Whether ``kubectl exec`` runs programs on this machine.
+            release: Of Kubernetes, as in the folder's name: ``1.33``; the newest without it.
 
         Raises:
             BuildError: A server cannot be built.
             ServerFailed: One ended or did not get ready.
         """
         builder = Builder()
-        binaries = builder.build(SERVERS)
+        names = servers_of(release)
+        binaries = dict(zip(SERVERS, builder.build(names).values(), strict=True))
         ledger = Ledger(builder.cache / "labs")
         ledger.reap()
         files = Files(folder)
