@@ -35,7 +35,7 @@ VOLUMES = "/tmp/hostpath_pv"
 
 
 def servers_of(release: str = "") -> list[str]:
-    """Name what a control plane of this Kubernetes release is built from, ordered as ``SERVERS``."""
+    """Name what a control plane of this release is built from, ordered as ``SERVERS``."""
     return [f"{name}-{release}" if release and name in KUBERNETES else name for name in SERVERS]
 
 
