@@ -77,6 +77,8 @@ def controller_manager(binary: Path, files: Files, port: int) -> Command:
         # The default of 20 requests a second makes thousands of pods take minutes.
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
+        # Autoscalers look every 15 s otherwise, the first time too.
+        "--horizontal-pod-autoscaler-sync-period=1s",
     ]
 
 
