@@ -77,11 +77,21 @@ apps:
         members: mongodb      # change the replica set's members too
     # rollback_on_failure: true
     # timeout: 10m
-    # backup:
+    # backup:                 # with Velero; a backup is called like this and the time
     #   name: parseserver-backup
-    #   selector: app.kubernetes.io/instance=parse
-    # probes:
+    #   selector: app=parseserver       # only what carries the label is saved
+    #   ttl: 30d
+    #   storage: minio        # Velero's default location unless given
+    #   recovery_point: 24h   # the oldest that the newest backup may be
+    #   volumes: copy         # or snapshot, or none
+    #   drill:                # `restore drill parse` proves that the backup can be restored
+    #     cron: "0 5 * * 0"   # without being asked as well
+    #     database: mongodb   # the alias whose pods count documents
+    #     counts: [parse._User]
+    # probes:                 # what tells that the app works, asked through the API server
     #   - name: health
+    #     service: parse-server
+    #     port: 1337          # its first one unless given
     #     path: /parse/health
     #     status: 200
 

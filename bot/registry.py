@@ -44,6 +44,10 @@ COMMANDS: tuple[AnyCommand, ...] = (
 )
 
 
+NESTED = frozenset({"restore drill"})
+"""Names that begin with another command's on purpose: the longer one wins over an argument."""
+
+
 class Registry(Mapping[str, AnyCommand]):
     """Commands by name and by alias; iterating gives each once, under its name, in order.
 
@@ -88,8 +92,8 @@ class Registry(Mapping[str, AnyCommand]):
 
     def _take(self, word: str, command: AnyCommand) -> None:
         for taken, other in self._by_word.items():
-            clash = word == taken or f"{word} ".startswith(f"{taken} ")
-            if clash or f"{taken} ".startswith(f"{word} "):
+            begins = f"{word} ".startswith(f"{taken} ") or f"{taken} ".startswith(f"{word} ")
+            if word == taken or (begins and not {word, taken} & NESTED):
                 raise ValueError(f"{command.name!r} and {other.name!r} cannot be told apart")
         self._by_word[word] = command
 

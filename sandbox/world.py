@@ -185,6 +185,8 @@ def parse_app(clusters: Sequence[str]) -> dict[str, Any]:
             "server": {"workload": "deployment/parse-server", "replicas_value": "replicaCount"},
         },
         "timeout": 120,
+        "backup": {"name": "parseserver-backup", "selector": "app=parseserver"},
+        "probes": [{"name": "health", "service": "parse-server", "path": "/parse/health"}],
     }
 
 

@@ -26,6 +26,8 @@ from bot.config.values import (
     Actor,
     Channel,
     Chart,
+    Collection,
+    Cron,
     File,
     Least,
     Listen,
@@ -139,18 +141,59 @@ class CredentialsConfig(_Model):
     value: ValuePath = "existingSecret"
 
 
+class DrillConfig(_Model):
+    """How a restore of the app is proved.
+
+    Attributes:
+        cron: When it is done without being asked: five fields, or `@weekly`; never when empty.
+        timeout: Seconds until the copy must be ready.
+        database: The alias whose pods are asked for document counts.
+        counts: `database.collection` of each; a drill fails where the copy has none.
+    """
+
+    cron: Cron = ""
+    timeout: Seconds = 900
+    database: OptionalName = ""
+    counts: tuple[Collection, ...] = ()
+
+
 class BackupConfig(_Model):
-    """How the app's backups are called and what belongs to them."""
+    """How the app's backups are called and what belongs to them.
+
+    Attributes:
+        name: Backups are called this and the time, as in `parseserver-backup-20261122101500`.
+        selector: The label that every object of the app carries.
+        ttl: Seconds that a backup is kept.
+        storage: Velero's storage location; its default one when empty.
+        recovery_point: Seconds of work that may be lost: the oldest that the newest may be.
+        volumes: How the data of volumes is saved: copied by Velero's node agent, by snapshots of
+            the storage, or not at all.
+        drill: How a restore is proved.
+    """
 
     name: ObjectName
     selector: Selector | None = None
+    ttl: Seconds = 30 * 86400
+    storage: OptionalObjectName = ""
+    recovery_point: Seconds = 86400
+    volumes: Literal["copy", "snapshot", "none"] = "copy"
+    drill: DrillConfig = DrillConfig()
 
 
 class ProbeConfig(_Model):
-    """An HTTP question that tells whether the app works."""
+    """An HTTP question that tells whether the app works.
+
+    Attributes:
+        service: The Service that is asked, through the API server.
+        port: Its port's number; its first one when 0.
+        path: What is asked for.
+        status: The answer of an app that works.
+    """
 
     name: str
     path: UrlPath
+    service: OptionalObjectName = ""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
     status: Annotated[int, Field(ge=100, le=599)] = 200
 
 

@@ -107,6 +107,14 @@ Slash = Annotated[
     str,
     _matching(r"/[a-z0-9_-]{1,31}", "a slash, then at most 31 lower-case letters, digits, _ or -"),
 ]
+Cron = Annotated[
+    str,
+    _matching(
+        r"|@(yearly|annually|monthly|weekly|daily|midnight|hourly)|\S+( \S+){4}",
+        "write five fields, such as 0 3 * * 0, or @daily, @weekly",
+    ),
+]
+Collection = Annotated[str, _matching(r"[\w-]+\.[\w.-]+", "write database.collection")]
 OptionalName = Annotated[str, _sound(_unless_empty(names.check_name))]
 OptionalObjectName = Annotated[str, _sound(_unless_empty(names.check_object))]
 Chart = Annotated[str, _sound(_chart)]

@@ -74,6 +74,20 @@ def test_an_app_gets_its_names_and_absolute_paths(write: Write, tmp_path: Path) 
     assert config.clusters_of("parse") == ("lab",)
 
 
+def test_a_backup_has_its_defaults_and_a_drill(write: Write) -> None:
+    text = LEAST + (
+        "apps: {parse: {namespace: parse, chart: builtin:parse-server,\n"
+        "  backup: {name: parse-backup, selector: app=parse, ttl: 7d,\n"
+        "    drill: {cron: 0 5 * * 0, database: mongodb, counts: [parse._User]}},\n"
+        "  probes: [{name: health, service: parse-server, path: /parse/health}]}}\n"
+    )
+    app = load(write(text)).apps["parse"]
+    assert app.backup is not None
+    assert (app.backup.ttl, app.backup.recovery_point) == (7 * 86400, 86400)
+    assert app.backup.drill.counts == ("parse._User",)
+    assert (app.probes[0].port, app.probes[0].status) == (0, 200)
+
+
 def test_models_complete_themselves_without_a_file() -> None:
     config = Config(
         state=StateConfig(directory=Path("x")),

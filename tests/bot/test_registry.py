@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_a_name_or_alias_finds_its_command() -> None:
 def test_two_commands_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="told apart"):
         Registry((*COMMANDS, COMMANDS[0]))
+
+
+def test_of_a_nested_pair_the_longer_name_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = module(tmp_path, monkeypatch, "own_commands_n", OWN.format(name="restore"))
+    longer = module(tmp_path, monkeypatch, "own_commands_l", OWN.format(name="restore drill"))
+    all_ = [*importlib.import_module(own).COMMANDS, *importlib.import_module(longer).COMMANDS]
+    both = Registry(all_).all
+    assert parse("restore drill parse", both).command.name == "restore drill"
+    assert parse("restore parse", both).command.name == "restore"
+    assert parse("restore -- drill", both).params.who == "drill"
 
 
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> str:
