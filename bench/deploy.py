@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -70,28 +69,28 @@ def main() -> int:
 
 
 def _measure(folder: Path, kubeconfig: Path, runs: int) -> int:
-    chart = _chart(folder / "chart")
-    apps = {f"bot-{n}": {"namespace": f"bot-{n}", "chart": str(chart)} for n in range(runs)}
+    made = chart(folder / "chart")
+    apps = {f"bot-{n}": {"namespace": f"bot-{n}", "chart": str(made)} for n in range(runs)}
     config = rig.configuration(folder, kubeconfig, None, apps)
     helm = asyncio.run(find_helm())
     theirs, again, ours, upgrades, told = [], [], [], [], []
     with rig.bot(config, folder / "bot.log"), Ready(kubeconfig) as ready:
         for n in range(runs):
             name = f"helm-{n}"
-            line = [str(helm.path), "upgrade", "--install", name, str(chart), "--wait"]
+            line = [str(helm.path), "upgrade", "--install", name, str(made), "--wait"]
             line += ["--namespace", name, "--create-namespace", "--kubeconfig", str(kubeconfig)]
-            theirs.append(_timed(line))
-            again.append(_timed([*line, "--set", "image.tag=2"]))
+            theirs.append(rig.timed(line))
+            again.append(rig.timed([*line, "--set", "image.tag=2"]))
             ours.append(_deploy(config, f"bot-{n}"))
             told.append(time.time() - ready.at(f"bot-{n}"))
             upgrades.append(_deploy(config, f"bot-{n}", "--version", "2"))
             told.append(time.time() - ready.at(f"bot-{n}"))
     share = statistics.median(ours) / statistics.median(theirs)
-    print(f"helm {helm.version} upgrade --install --wait   {_line(theirs)}")
-    print(f"onprem deploy                          {_line(ours)}   {share:.2f} of helm")
-    print(f"the same helm, upgrading three pods    {_line(again)}")
-    print(f"onprem deploy --version 2              {_line(upgrades)}")
-    print(f"ready at the API until told            {_line(told)}   (with the terminal's end)")
+    print(f"helm {helm.version} upgrade --install --wait   {rig.summary(theirs)}")
+    print(f"onprem deploy                          {rig.summary(ours)}   {share:.2f} of helm")
+    print(f"the same helm, upgrading three pods    {rig.summary(again)}")
+    print(f"onprem deploy --version 2              {rig.summary(upgrades)}")
+    print(f"ready at the API until told            {rig.summary(told)}   (with the terminal's end)")
     return 0 if share <= 0.5 and statistics.median(told) <= 0.3 else 1
 
 
@@ -146,27 +145,11 @@ def _rolled_out(item: dict[str, Any]) -> bool:
 
 
 def _deploy(config: Path, app: str, *more: str) -> float:
-    line = [sys.executable, "-m", "bot.cli", "--config", str(config), "deploy", app, "--yes", *more]
-    return _timed(line)
+    return rig.timed(rig.onprem(config, "deploy", app, "--yes", *more))
 
 
-def _timed(line: list[str]) -> float:
-    started = time.perf_counter()
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    took = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"{' '.join(line)}\n{done.stdout}{done.stderr}")
-    return took
-
-
-def _line(seconds: list[float]) -> str:
-    return (
-        f"median {statistics.median(seconds):5.2f} s  "
-        f"least {min(seconds):5.2f}  most {max(seconds):5.2f}"
-    )
-
-
-def _chart(folder: Path) -> Path:
+def chart(folder: Path) -> Path:
+    """Writes the chart: a Deployment of three pods, a Service, no hooks."""
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 1.0.0\n")
     (folder / "values.yaml").write_text("image: {tag: '1'}\n")

@@ -59,8 +59,8 @@ def _help() -> float:
 def _bot(folder: Path, kubeconfig: Path, slack: dict[str, Any], pods: int) -> dict[str, float]:
     people = rig.get(f"{slack['sandbox']}people")["people"]
     slack["admin"] = next(p["id"] for p in people if p["name"] == "adam")
-    chart = _chart(folder / "chart", pods)
-    apps = {"crowd": {"namespace": "crowd", "chart": str(chart), "timeout": 5}}
+    made = chart(folder / "chart", pods)
+    apps = {"crowd": {"namespace": "crowd", "chart": str(made), "timeout": 5}}
     config = rig.configuration(folder, kubeconfig, slack, apps)
     asyncio.run(_namespace(kubeconfig))
     helm = [sys.executable, "-m", "bot.cli", "--config", str(config), "deploy", "crowd", "--yes"]
@@ -105,7 +105,8 @@ async def _until(client: KubeClient, true: Callable[[dict[str, Any]], bool]) -> 
                 return
 
 
-def _chart(folder: Path, pods: int) -> Path:
+def chart(folder: Path, pods: int) -> Path:
+    """Writes a chart of one Deployment with that many pods."""
     (folder / "templates").mkdir(parents=True)
     (folder / "Chart.yaml").write_text("apiVersion: v2\nname: crowd\nversion: 1.0.0\n")
     (folder / "values.yaml").write_text("{}\n")

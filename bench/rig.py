@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -76,15 +77,21 @@ def bot(config: Path, log: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def configuration(
-    folder: Path, kubeconfig: Path, slack: dict[str, Any] | None, apps: dict[str, Any]
+    folder: Path,
+    kubeconfig: Path,
+    slack: dict[str, Any] | None,
+    apps: dict[str, Any],
+    helm: Path | None = None,
 ) -> Path:
-    """Writes an `onprem.yaml` and returns its path."""
+    """Writes an `onprem.yaml` and returns its path; the bot finds a helm unless one is given."""
     content: dict[str, Any] = {
         "state": {"directory": str(folder / "state")},
         "clusters": {"lab": {"kubeconfig": str(kubeconfig)}},
         "apps": apps,
         "admins": [f"os:{platform.node()}/{os.environ.get('USER', 'root')}"],
     }
+    if helm is not None:
+        content["helm"] = {"executable": str(helm)}
     if slack is not None:
         content["slack"] = {
             "api_url": slack["api"],
@@ -96,6 +103,29 @@ def configuration(
     path.write_text(yaml.safe_dump(content))
     path.chmod(0o600)
     return path
+
+
+def onprem(config: Path, *words: str) -> list[str]:
+    """The command line of a command that the running bot is asked for."""
+    return [sys.executable, "-m", "bot.cli", "--config", str(config), *words]
+
+
+def timed(line: Sequence[str]) -> float:
+    """Seconds of a whole process, which must succeed."""
+    started = time.perf_counter()
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    took = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{' '.join(line)}\n{done.stdout}{done.stderr}")
+    return took
+
+
+def summary(seconds: Sequence[float]) -> str:
+    """Median and bounds in words."""
+    return (
+        f"median {statistics.median(seconds):5.2f} s  "
+        f"least {min(seconds):5.2f}  most {max(seconds):5.2f}"
+    )
 
 
 def post(url: str, body: dict[str, Any], timeout: float = 120) -> Any:
