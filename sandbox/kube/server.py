@@ -26,6 +26,9 @@ from sandbox.kube.table.render import Tables
 from sandbox.kube.tls import self_signed
 from sandbox.kube.watching import WatchHub
 
+VERSION = "v1.35.4"
+"""The Kubernetes version whose behaviour is followed."""
+
 _log = logging.getLogger(__name__)
 _OPEN_PATHS = frozenset({"/healthz", "/readyz", "/livez", "/version"})
 _FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -51,7 +54,7 @@ class KubeServer:
         store: Store,
         runtime: PodRuntime,
         *,
-        version: str = "v1.35.4",
+        version: str = VERSION,
         token: str | None = None,
         clock: Clock = utc_now,
         faults: Faults | None = None,

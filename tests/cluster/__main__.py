@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.build import Builder, BuildError
-from tests.cluster.lab import SERVERS, Lab, servers_of
+from tests.cluster.lab import OLDER, SERVERS, Lab, servers_of
 from tests.cluster.process import ServerFailed
 
-OLDER = "1.33"
 TESTED = (*SERVERS, *servers_of(OLDER), "kubectl", "helm4")
 """What `make test-lab` needs."""
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.build import Builder, BuildError
-from tests.cluster.lab import SERVERS, Lab
+from tests.cluster.lab import OLDER, Lab, servers_of
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running lab; its logs stay in pytest's own folder for the last three runs.
+    """A running lab of the newest release; its logs stay in pytest's folder for three runs."""
+    yield from _started(tmp_path_factory.mktemp("lab"))
 
-    Building takes longer than a test may, so it is never done here.
-    """
+
+@pytest.fixture(scope="session")
+def older_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A running lab of the oldest release that is tested."""
+    yield from _started(tmp_path_factory.mktemp("older-lab"), OLDER)
+
+
+def _started(folder: Path, release: str = "") -> Iterator[Lab]:
+    """Building takes longer than a test may, so it is never done here."""
     try:
-        missing = Builder().missing(SERVERS)
+        missing = Builder().missing(servers_of(release))
     except BuildError as error:
         pytest.skip(str(error))
     if missing:
         pytest.skip(
             f"not built yet: {', '.join(missing)}. Run `make test-lab`, which builds first."
         )
-    with Lab.started(tmp_path_factory.mktemp("lab")) as made:
+    with Lab.started(folder, release=release) as made:
         yield made

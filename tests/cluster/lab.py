@@ -32,6 +32,8 @@ Json = dict[str, Any]
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 VOLUMES = "/tmp/hostpath_pv"
+OLDER = "1.33"
+"""The oldest release of Kubernetes that is tested."""
 
 
 def servers_of(release: str = "") -> list[str]:
@@ -135,7 +137,7 @@ class Lab:
             "kwok": servers.kwok(binaries["kwok"], files, kubelet),
         }
         made = [
-            Process(name, command, files.folder / f"{name}.log", ledger)
+            Process(name, command, files.folder / f"{name}.log", ledger, files.environment)
             for name, command in commands.items()
         ]
         return cls(files, url, token, store, *made)

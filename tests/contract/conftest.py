@@ -1,7 +1,8 @@
-"""The same tests against the practice cluster and a real control plane.
+"""The same tests against the practice cluster and real control planes of two releases.
 
-The real one is started once for all tests, and only when a test marked ``lab`` runs. Each test
-gets a namespace of its own.
+The real ones are started once for all tests, and only when a test marked ``lab`` runs. Each test
+gets a namespace of its own. A test that expects something else of one world says so with
+``differs``; ``docs/contract.md`` shows the reason.
 """
 
 from __future__ import annotations
@@ -18,50 +19,85 @@ from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
 from sandbox.cluster import PracticeCluster
 from sandbox.kube.controllers import Pace
-from tests.cluster.fixtures import lab  # noqa: F401
+from sandbox.kube.server import VERSION
+from tests.cluster.fixtures import lab, older_lab  # noqa: F401
+from tests.cluster.lab import Lab
 from tests.contract.client import Api, Json
 
 QUICK = Pace().scaled(0.05)
+WORLDS = {"sandbox": "", "lab": "lab", "lab-1.33": "older_lab"}
+"""Each world, and the fixture that starts it once for all tests."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a test may ask of either world.
+    """What a test may ask of any world.
 
     Attributes:
-        name: ``sandbox`` or ``lab``.
+        name: One of ``WORLDS``.
+        minor: Of its Kubernetes version: 35 for 1.35.
         kubeconfig: An administrator's.
         forget: Loses all history up to now, as after some time: old versions and page tokens
             end with 410.
     """
 
     name: str
+    minor: int
     kubeconfig: Path
     forget: Callable[[], Awaitable[None]]
 
 
-@pytest.fixture(params=["sandbox", pytest.param("lab", marks=pytest.mark.lab)])
-async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
-    if request.param == "lab":
-        lab = request.getfixturevalue("lab")
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(name, marks=[pytest.mark.lab] if by else []) for name, by in WORLDS.items()
+    ],
+)
+def world(request: pytest.FixtureRequest) -> tuple[str, Lab | None]:
+    """A world's name and what runs for it; all tests of one world run after each other."""
+    by = WORLDS[request.param]
+    return request.param, request.getfixturevalue(by) if by else None
+
+
+@pytest.fixture
+async def cluster(
+    world: tuple[str, Lab | None],
+    tmp_path: Path,
+    record_testsuite_property: Callable[[str, object], None],
+) -> AsyncIterator[Cluster]:
+    name, real = world
+    if real is not None:
+        version = real.api("GET", "/version")["gitVersion"]
+        record_testsuite_property(name, version)
 
         async def restart() -> None:
-            lab.compact()
+            real.compact()
             # The API server's caches remember longer than its store.
-            lab.apiserver.kill()
-            lab.start_apiserver()
+            real.apiserver.kill()
+            real.start_apiserver()
 
-        yield Cluster("lab", lab.kubeconfig, restart)
+        yield Cluster(name, int(version.split(".")[1]), real.kubeconfig, restart)
         return
     kubeconfig = tmp_path / "kubeconfig"
     practice = await PracticeCluster.started("sandbox", kubeconfig, pace=QUICK)
+    record_testsuite_property(name, VERSION)
     store = practice.store
 
     async def forget() -> None:
         store.log.compact(store.version)
 
-    yield Cluster("sandbox", kubeconfig, forget)
+    yield Cluster(name, int(VERSION.split(".")[1]), kubeconfig, forget)
     await practice.close()
+
+
+@pytest.fixture
+def differs(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says why this test expects something else of this world; the page shows it."""
+
+    def say(why: str) -> None:
+        record_property("differs", why)
+
+    return say
 
 
 @pytest.fixture
