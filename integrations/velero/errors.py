@@ -1,0 +1,113 @@
+"""What can go wrong with Velero, one sentence each.
+
+::
+
+    VeleroError
+    ├── VeleroMissing     its CRDs are not in the cluster
+    ├── ServerAway        nobody processes requests
+    ├── NoSuchBackup, NoSuchRestore, NoSuchSchedule, NoSuchLocation
+    ├── AlreadyThere      the name is taken
+    ├── RequestRefused    the API server does not take the object
+    ├── TookTooLong       it did not end in the time given (it goes on)
+    ├── DownloadFailed    the store gave nothing, or nothing readable
+    └── NotReadyYet       there is no such artefact (yet)
+
+Failures of the API server itself stay ``integrations.kubernetes.errors.KubernetesError``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from integrations.errors import IntegrationError
+
+
+class VeleroError(IntegrationError):
+    """Base of everything in this tree."""
+
+
+class VeleroMissing(VeleroError):
+    """Velero is not installed in this cluster."""
+
+
+class ServerAway(VeleroError):
+    """Velero's server does not process requests."""
+
+
+class NoSuchBackup(VeleroError):
+    """There is no such backup (any more)."""
+
+
+class NoSuchRestore(VeleroError):
+    """There is no such restore (any more)."""
+
+
+class NoSuchSchedule(VeleroError):
+    """There is no such schedule."""
+
+
+class NoSuchLocation(VeleroError):
+    """There is no such storage location."""
+
+
+class AlreadyThere(VeleroError):
+    """An object of that name exists."""
+
+
+class RequestRefused(VeleroError):
+    """The API server refused the object, or the name could not be one."""
+
+
+class TookTooLong(VeleroError):
+    """A run did not end in the time given; it goes on without us."""
+
+
+class DownloadFailed(VeleroError):
+    """What Velero stored could not be fetched or read."""
+
+
+class NotReadyYet(VeleroError):
+    """The store has no such artefact: the run is not far enough, or failed before it."""
+
+
+_CAUSES: tuple[tuple[str, str], ...] = (
+    # First match wins. What S3 stores, Go's dialer and Velero's plugins say.
+    (r"nosuchbucket|bucket does not exist|notfound: not found.*bucket", "no such bucket"),
+    (
+        r"invalidaccesskeyid|access key id you provided does not exist|signaturedoesnotmatch|"
+        r"invalid.*credential|no valid credential|failed to (retrieve|refresh).*credential|"
+        r"nocredentialproviders|expiredtoken|invalidtoken",
+        "the store does not accept the key",
+    ),
+    (r"accessdenied|access denied|forbidden|statuscode: 403", "the store denies access"),
+    (r"x509|certificate|tls:", "the store's certificate is not trusted"),
+    (
+        r"unexpected top-level directories",
+        "the bucket's folder holds other things; give Velero a prefix of its own",
+    ),
+    (r"no such host|server misbehaving", "the store's address is unknown"),
+    (
+        r"connection refused|i/o timeout|deadline exceeded|no route to host|"
+        r"network is unreachable|connection reset|request send failed|unexpected eof|"
+        r"client\.timeout|statuscode: 5\d\d|serviceunavailable|slowdown",
+        "the store cannot be reached",
+    ),
+    (r"insufficient.*storage|storage.*full|quota|xminiostoragefull|enospc", "the store is full"),
+    (r"backup storage location.*not found|unable to locate objectstore plugin|unable to find "
+     r"plugin", "Velero lacks the plugin for this store"),
+)  # fmt: skip
+_COMPILED = tuple((re.compile(pattern), cause) for pattern, cause in _CAUSES)
+
+
+def store_cause(message: str) -> str:
+    """A short cause for what a store said; the start of its own words when it is unknown.
+
+    For ``Location.message``, the problems of a refused backup, and errors of a deletion: AWS'
+    client wraps the cause in some three hundred characters.
+    """
+    lower = message.lower()
+    for pattern, cause in _COMPILED:
+        if pattern.search(lower):
+            return cause
+    words = " ".join(message.split())
+    return words if len(words) <= 160 else words[:159] + "…"
