@@ -115,7 +115,7 @@ def _dispatch(options: Options) -> int:
 def _command(options: Options) -> int:
     """Asks the running bot, for which its tokens need not be readable; else is the bot."""
     from bot import host
-    from bot.config import state_directory
+    from bot.place import state_directory
 
     directory = state_directory(_place(options))
     code = host.reach(directory, options.words) if directory else None

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bot import example
-from bot.config import Config, load
 from bot.errors import Failed, Refused, UsageError
 
 if TYPE_CHECKING:
+    from bot.config import Config
     from bot.terminal.client import Screen
 
 STATE_FILES = ("onprem.db", "workflows.db")
@@ -232,6 +232,8 @@ def _interruptible(talking: asyncio.Task[int], leave: Callable[[], None]) -> Non
 
 
 def _throw_away(folder: Path, kubeconfig: Path) -> Config:
+    from bot.config import load
+
     content: Mapping[str, Any] = {
         "state": {"directory": str(folder / "state")},
         "clusters": {"trial": {"kubeconfig": str(kubeconfig)}},

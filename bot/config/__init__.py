@@ -19,7 +19,6 @@ from bot.config.models import (
     SlackConfig,
     StateConfig,
 )
-from bot.config.place import state_directory
 from bot.config.values import parse_duration
 
 __all__ = [
@@ -39,5 +38,4 @@ __all__ = [
     "StateConfig",
     "load",
     "parse_duration",
-    "state_directory",
 ]

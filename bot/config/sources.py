@@ -24,8 +24,8 @@ from pydantic_settings import (
 )
 
 from bot.config.models import Config
+from bot.place import PREFIX
 
-PREFIX = "ONPREM_"
 Finding = tuple[tuple[str, ...], str]
 _SECRETS = {("slack",): ("bot_token", "app_token", "signing_secret"), ("rancher",): ("token",)}
 

@@ -14,7 +14,6 @@ from bot.config import (
     ConfigFile,
     StateConfig,
     load,
-    state_directory,
 )
 from bot.errors import ConfigError
 
@@ -291,22 +290,3 @@ def test_persons_are_found_by_actor(write: Write) -> None:
     config = load(write(LEAST + 'persons: {ann: ["slack:T1/U1", "os:host/ann"]}\n'))
     assert config.person_of("os:host/ann") == "ann"
     assert config.person_of("slack:T1/U2") == "slack:T1/U2"
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("state: {directory: /var/lib/onprem}\nslack: {bot_token_file: gone}", "/var/lib/onprem"),
-        ("state: {directory: state}", "state"),
-        ("state: {}", None),
-        ("state: [", None),
-        ("", None),
-    ],
-)
-def test_where_the_state_lies_needs_nothing_else(
-    tmp_path: Path, text: str, found: str | None
-) -> None:
-    path = tmp_path / "onprem.yaml"
-    path.write_text(text)
-    assert state_directory(path) == (tmp_path / found if found else None)
-    assert state_directory(tmp_path / "none.yaml") is None
