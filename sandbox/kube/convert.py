@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sandbox.kube.autoscaling import to_v1, to_v2
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.resources import EVENTS, EVENTS_V1, HPAS, HPAS_V1, Resource
 
@@ -42,32 +43,6 @@ def from_stored(resource: Resource, obj: Json) -> Json:
     return obj
 
 
-def _hpa_to(obj: Json) -> Json:
-    spec = dict(obj.get("spec") or {})
-    percent = spec.pop("targetCPUUtilizationPercentage", None)
-    if percent is not None:
-        target = {"type": "Utilization", "averageUtilization": percent}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    return {**obj, "apiVersion": HPAS.api_version, "spec": spec}
-
-
-def _hpa_from(obj: Json) -> Json:
-    spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
-    for metric in spec.pop("metrics", None) or ():
-        source = metric.get("resource") or {}
-        if source.get("name") == "cpu":
-            spec["targetCPUUtilizationPercentage"] = source["target"].get("averageUtilization")
-    spec.pop("behavior", None)
-    for metric in status.pop("currentMetrics", None) or ():
-        source = metric.get("resource") or {}
-        if source.get("name") == "cpu":
-            used = (source.get("current") or {}).get("averageUtilization")
-            status["currentCPUUtilizationPercentage"] = used
-    status.pop("conditions", None)
-    status.setdefault("currentReplicas", 0)
-    return {**obj, "apiVersion": HPAS_V1.api_version, "spec": spec, "status": status}
-
-
 def _event_to(obj: Json) -> Json:
     renamed = {_EVENT_NAMES.get(name, name): value for name, value in obj.items()}
     return {**renamed, "apiVersion": EVENTS.api_version}
@@ -80,5 +55,5 @@ def _event_from(obj: Json) -> Json:
 
 
 _KEPT = {HPAS_V1: HPAS, EVENTS_V1: EVENTS}
-_TO: dict[Resource, Callable[[Json], Json]] = {HPAS_V1: _hpa_to, EVENTS_V1: _event_to}
-_FROM: dict[Resource, Callable[[Json], Json]] = {HPAS_V1: _hpa_from, EVENTS_V1: _event_from}
+_TO: dict[Resource, Callable[[Json], Json]] = {HPAS_V1: to_v2, EVENTS_V1: _event_to}
+_FROM: dict[Resource, Callable[[Json], Json]] = {HPAS_V1: to_v1, EVENTS_V1: _event_from}

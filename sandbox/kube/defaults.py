@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.kube.autoscaling import fill_autoscaler
 from sandbox.kube.defaults_pods import default_pod, default_pod_spec
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.resources import Resource
@@ -160,14 +161,6 @@ def _volume(obj: Json) -> None:
     fill(_spec(obj), persistentVolumeReclaimPolicy="Retain", volumeMode="Filesystem")
 
 
-def _autoscaler(obj: Json) -> None:
-    spec = _spec(obj)
-    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
-    fill(spec, minReplicas=1)
-    if not spec.get("metrics"):
-        spec["metrics"] = [{"type": "Resource", "resource": cpu}]
-
-
 def _network_policy(obj: Json) -> None:
     spec = _spec(obj)
     fill(spec, podSelector={})
@@ -231,7 +224,7 @@ _RULES: dict[str, Callable[[Json], None]] = {
     "daemonsets.apps": _daemon_set,
     "jobs.batch": _job,
     "cronjobs.batch": _cron_job,
-    "horizontalpodautoscalers.autoscaling": _autoscaler,
+    "horizontalpodautoscalers.autoscaling": fill_autoscaler,
     "networkpolicies.networking.k8s.io": _network_policy,
     "rolebindings.rbac.authorization.k8s.io": _binding,
     "clusterrolebindings.rbac.authorization.k8s.io": _binding,

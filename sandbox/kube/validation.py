@@ -14,6 +14,7 @@ from sandbox.kube.causes import Found, invalid, required
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
+from sandbox.kube.validation_autoscalers import check_autoscaler, check_autoscaler_status
 from sandbox.kube.validation_pods import check_pod, check_template
 from sandbox.kube.validation_updates import CHANGES, check_finalizers
 
@@ -46,7 +47,7 @@ def validate_update(resource: Resource, obj: Json, old: Json) -> None:
     """
     found = _metadata(resource, obj)
     rule = _CREATE.get(resource.key)
-    if rule is not None and resource.key != "pods":
+    if rule is not None and resource.key not in _CHANGES_TELL_ALL:
         found += rule(obj)
     change = CHANGES.get(resource.key)
     if change is not None:
@@ -56,6 +57,16 @@ def validate_update(resource: Resource, obj: Json, old: Json) -> None:
 
 
 def _raise(resource: Resource, obj: Json, found: Found) -> None:
+def validate_status(resource: Resource, obj: Json) -> None:
+    """Check an object whose status somebody writes.
+
+    Raises:
+        ApiError: 422 naming every field at fault.
+    """
+    rule = _STATUS.get(resource.key)
+    _raise(resource, obj, rule(obj) if rule is not None else [])
+
+
     if found:
         name = str(obj["metadata"].get("name", ""))
         raise errors.invalid(resource.group, resource.kind, name, found)
@@ -196,17 +207,6 @@ def _claim(obj: Json) -> Found:
     return found
 
 
-def _autoscaler(obj: Json) -> Found:
-    spec, found = obj.get("spec") or {}, []
-    most, least = spec.get("maxReplicas", 0), spec.get("minReplicas", 1)
-    if most < 1:
-        found.append(invalid("spec.maxReplicas", most, "must be greater than 0"))
-    elif most < least:
-        detail = "must be greater than or equal to `minReplicas`"
-        found.append(invalid("spec.maxReplicas", most, detail))
-    return found
-
-
 def _budget(obj: Json) -> Found:
     spec = obj.get("spec") or {}
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
@@ -235,7 +235,16 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
     "cronjobs.batch": _cron_job,
     "services": _service,
     "persistentvolumeclaims": _claim,
-    "horizontalpodautoscalers.autoscaling": _autoscaler,
+    "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "poddisruptionbudgets.policy": _budget,
     "ingresses.networking.k8s.io": _ingress,
 }
+    "roles.rbac.authorization.k8s.io": check_role,
+    "clusterroles.rbac.authorization.k8s.io": check_role,
+    "rolebindings.rbac.authorization.k8s.io": check_binding,
+    "clusterrolebindings.rbac.authorization.k8s.io": check_binding,
+}
+_STATUS: dict[str, Callable[[Json], Found]] = {
+    "horizontalpodautoscalers.autoscaling": check_autoscaler_status,
+_CHANGES_TELL_ALL = frozenset({"pods", "horizontalpodautoscalers.autoscaling"})
+"""Kinds whose rule for changes checks the new object, too."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sandbox.kube.causes import Found, forbidden, invalid
 from sandbox.kube.jsonutil import Json, dig
+from sandbox.kube.validation_autoscalers import check_autoscaler
 from sandbox.kube.validation_pods import check_pod_update
 
 Change = Callable[[Json, Json], Found]
@@ -121,6 +122,7 @@ CHANGES: dict[str, Change] = {
     "deployments.apps": _fixed("spec", "selector"),
     "replicasets.apps": _fixed("spec", "selector"),
     "daemonsets.apps": _fixed("spec", "selector"),
+    "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "statefulsets.apps": _stateful_update,
     "jobs.batch": _job_update,
     "services": _service_update,

@@ -133,6 +133,8 @@ class Writer:
             )
             record_update(self._schemas.field(kept), old, candidate, writer, self._now())
         if not options.dry_run:
+        elif subresource == "status":
+            validation.validate_status(kept, candidate)
             candidate = self._store.update(kept, candidate, subresource=subresource)
         return convert.from_stored(target.resource, candidate)
 
