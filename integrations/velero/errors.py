@@ -9,6 +9,7 @@
     ├── AlreadyThere      the name is taken
     ├── RequestRefused    the API server does not take the object
     ├── TookTooLong       it did not end in the time given (it goes on)
+    ├── DeletionFailed    a backup could not be removed
     ├── DownloadFailed    the store gave nothing, or nothing readable
     └── NotReadyYet       there is no such artefact (yet)
 
@@ -60,6 +61,10 @@ class RequestRefused(VeleroError):
 
 class TookTooLong(VeleroError):
     """A run did not end in the time given; it goes on without us."""
+
+
+class DeletionFailed(VeleroError):
+    """The server could not remove a backup."""
 
 
 class DownloadFailed(VeleroError):

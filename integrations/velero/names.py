@@ -13,6 +13,12 @@ _HASH = 6
 NAME_MAX = 253
 """What Kubernetes allows for the name of such an object."""
 STAMP_LENGTH = 15
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+
+
+def is_name(name: str) -> bool:
+    """Whether an object can be called so: a DNS subdomain (RFC 1123)."""
+    return len(name) <= NAME_MAX and _NAME.match(name) is not None
 
 
 def stamped(base: str, now_us: int) -> str:
