@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.kube.errors import Cause
@@ -25,3 +26,11 @@ def required(path: str, detail: str = "") -> Cause:
 def forbidden(path: str, detail: str) -> Cause:
     """A change or a field that is not allowed."""
     return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
+
+
+def unsupported(path: str, value: str, allowed: Iterable[str]) -> Cause:
+    """A word that is none of those that may stand there."""
+    words = ", ".join(json.dumps(word, ensure_ascii=False) for word in allowed)
+    shown = json.dumps(value, ensure_ascii=False)
+    text = f"Unsupported value: {shown}: supported values: {words}"
+    return Cause("FieldValueNotSupported", text, path)

@@ -183,8 +183,6 @@ def _binding(obj: Json) -> None:
     for subject in obj.get("subjects") or ():
         if subject.get("kind") in ("User", "Group"):
             fill(subject, apiGroup=_RBAC)
-        elif "namespace" not in subject and obj["metadata"].get("namespace"):
-            subject["namespace"] = obj["metadata"]["namespace"]
 
 
 def _definition(obj: Json) -> None:

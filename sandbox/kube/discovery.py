@@ -14,6 +14,7 @@ _SUBRESOURCES: dict[str, tuple[tuple[str, str, str], tuple[str, ...]]] = {
     "exec": (("", "v1", "PodExecOptions"), ("create", "get")),
     "finalize": (("", "v1", "Namespace"), ("update",)),
     "log": (("", "v1", "Pod"), ("get",)),
+    "token": (("authentication.k8s.io", "v1", "TokenRequest"), ("create",)),
 }
 
 

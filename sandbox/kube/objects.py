@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from sandbox.kube import convert, errors, media, reviews
+from sandbox.kube import convert, errors, media
 from sandbox.kube.clock import Clock
 from sandbox.kube.deleting import delete_object
 from sandbox.kube.jsonutil import Json
@@ -24,6 +24,10 @@ from sandbox.kube.requests import (
     verb_of,
     write_options,
 )
+from sandbox.kube.rights import reviews
+from sandbox.kube.rights.authorizer import Authorizer
+from sandbox.kube.rights.tokens import Tokens
+from sandbox.kube.rights.users import User
 from sandbox.kube.runtime import PodRuntime
 from sandbox.kube.scaling import scale_of
 from sandbox.kube.schema.fields import Schemas
@@ -48,6 +52,8 @@ class ObjectApi:
         schemas: Schemas,
         tables: Tables,
         hub: WatchHub,
+        authorizer: Authorizer,
+        tokens: Tokens,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -55,10 +61,12 @@ class ObjectApi:
         self._tables = tables
         self._hub = hub
         self._lister = Lister(store)
-        self._writer = Writer(store, schemas)
+        self._authorizer = authorizer
+        self._tokens = tokens
+        self._writer = Writer(store, schemas, authorizer)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request.
+    async def serve(self, request: web.Request, user: User) -> web.StreamResponse:
+        """Answer one request of a user who may ask it.
 
         Raises:
             ApiError: Whatever the API refuses.
@@ -75,9 +83,9 @@ class ObjectApi:
             case "watch":
                 return await self._watch(request, target, answer)
             case "create":
-                return await self._create(request, target, answer)
+                return await self._create(request, target, answer, user)
             case "update" | "patch":
-                return await self._change(request, target, answer)
+                return await self._change(request, target, answer, user)
             case "delete":
                 options = await _delete_options(request)
                 return self._one(target, delete_object(self._store, target, options), answer)
@@ -159,14 +167,19 @@ class ObjectApi:
 
         return present
 
-    async def _create(self, request: web.Request, target: Target, answer: Answer) -> web.Response:
+    async def _create(
+        self, request: web.Request, target: Target, answer: Answer, user: User
+    ) -> web.Response:
         body = media.decode(await request.read(), request.content_type)
         if target.subresource == "eviction":
             return _reply(self._evict(target, media.object_body(body)), answer, status=201)
+        if target.subresource == "token":
+            made = self._tokens.answer(self._existing(target), media.object_body(body))
+            return _reply(made, answer, status=201)
         if not target.resource.stored:
-            review = reviews.answer(target.resource, media.object_body(body))
+            review = reviews.answer(self._authorizer, user, target, media.object_body(body))
             return _reply(review, answer, status=201)
-        options = write_options(request.query, request.headers.get("User-Agent", ""))
+        options = write_options(request.query, request.headers.get("User-Agent", ""), user)
         written = self._writer.create(target, body, options)
         return self._written(target, written, answer)
 
@@ -177,12 +190,14 @@ class ObjectApi:
         pod = self._existing(target)
         return self._runtime.evict(self._store, pod, eviction.get("deleteOptions") or {})
 
-    async def _change(self, request: web.Request, target: Target, answer: Answer) -> web.Response:
+    async def _change(
+        self, request: web.Request, target: Target, answer: Answer, user: User
+    ) -> web.Response:
         query = request.query
         content_type = request.headers.get("Content-Type", "")
         if request.method == "PATCH" and "apply-patch" in content_type:
             _check_apply(query)
-        options = write_options(query, request.headers.get("User-Agent", ""))
+        options = write_options(query, request.headers.get("User-Agent", ""), user)
         if request.method == "PATCH" and not is_patch(content_type):
             raise errors.unsupported_media_type("415: Unsupported Media Type")
         body = media.decode(await request.read(), content_type)

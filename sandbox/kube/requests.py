@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.kube.errors import bad_request, method_not_allowed, not_implemented, path_not_found
 from sandbox.kube.resources import Registry, Resource
+from sandbox.kube.rights.users import ADMIN, User
 
 _COMMON = frozenset({"pretty", "timeout"})
 _LIST = _COMMON | {
@@ -111,7 +112,7 @@ def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
     if target.subresource in ("log", "exec"):
         return target.subresource
     fits = bool(target.name) == (verb in ("get", "update", "patch", "delete"))
-    if target.subresource == "eviction":
+    if target.subresource in ("eviction", "token"):
         fits = verb == "create"
     if not fits or (not target.subresource and verb not in target.resource.verbs):
         raise method_not_allowed(target.resource.group, target.resource.plural)
@@ -160,15 +161,16 @@ def number(query: Mapping[str, str], name: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """The options of create, update and patch."""
+    """The options of create, update and patch, and who writes."""
 
     dry_run: bool
     manager: str
     validation: str
     force: bool
+    user: User = ADMIN
 
 
-def write_options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
+def write_options(query: Mapping[str, str], user_agent: str, user: User = ADMIN) -> WriteOptions:
     """Read the options of a write; an unnamed manager is named after the user agent.
 
     Raises:
@@ -183,6 +185,7 @@ def write_options(query: Mapping[str, str], user_agent: str) -> WriteOptions:
         query.get("fieldManager") or agent[:128],
         validation,
         flag(query, "force"),
+        user,
     )
 
 

@@ -153,7 +153,7 @@ SERVICES = _core("Service", "services", ("svc",), categories=_ALL, sub=_STATUS)
 ENDPOINTS = _core("Endpoints", "endpoints", ("ep",))
 CONFIGMAPS = _core("ConfigMap", "configmaps", ("cm",))
 SECRETS = _core("Secret", "secrets")
-SERVICEACCOUNTS = _core("ServiceAccount", "serviceaccounts", ("sa",))
+SERVICEACCOUNTS = _core("ServiceAccount", "serviceaccounts", ("sa",), sub=("token",))
 PERSISTENTVOLUMES = _core(
     "PersistentVolume", "persistentvolumes", ("pv",), namespaced=False, sub=_STATUS
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import logging
 import platform
@@ -19,6 +18,11 @@ from sandbox.kube.jsonutil import Json
 from sandbox.kube.objects import ObjectApi
 from sandbox.kube.openapi import OpenApi
 from sandbox.kube.resources import NAMESPACES
+from sandbox.kube.rights.authorizer import Authorizer
+from sandbox.kube.rights.gate import Gate
+from sandbox.kube.rights.roles import furnish
+from sandbox.kube.rights.tokens import Tokens
+from sandbox.kube.rights.users import ADMIN, User
 from sandbox.kube.runtime import PodRuntime
 from sandbox.kube.schema.fields import Schemas
 from sandbox.kube.store import Store
@@ -30,7 +34,6 @@ VERSION = "v1.35.4"
 """The Kubernetes version whose behaviour is followed."""
 
 _log = logging.getLogger(__name__)
-_OPEN_PATHS = frozenset({"/healthz", "/readyz", "/livez", "/version"})
 _FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _LARGEST_BODY = 3 * 1024 * 1024
 
@@ -42,8 +45,8 @@ class KubeServer:
         store: The objects.
         runtime: What runs in pods: logs, exec, eviction.
         version: The version the server says it has.
-        token: The bearer token clients must show, over TLS, for clients send tokens no other
-            way; None lets everybody in over plain HTTP.
+        token: The administrator's bearer token, over TLS, for clients send tokens no other way;
+            None lets everybody in as the administrator over plain HTTP.
         clock: The time for ages and logs.
         faults: Failures in force; also set through ``/sandbox/faults``.
         bookmark_seconds: How often watches get a bookmark.
@@ -70,14 +73,24 @@ class KubeServer:
         self._definitions = Definitions(store, schemas, tables)
         self._openapi = OpenApi(store.registry, schemas)
         self._hub = WatchHub(store, bookmark_seconds=bookmark_seconds)
+        authorizer, tokens = Authorizer(store), Tokens(store, clock)
+        self._gate = Gate(authorizer, tokens, token)
         self._objects = ObjectApi(
-            store, runtime, clock=clock, schemas=schemas, tables=tables, hub=self._hub
+            store,
+            runtime,
+            clock=clock,
+            schemas=schemas,
+            tables=tables,
+            hub=self._hub,
+            authorizer=authorizer,
+            tokens=tokens,
         )
         self._runner: web.AppRunner | None = None
         self._port = 0
         for name in _FIRST_NAMESPACES:
             if store.peek(NAMESPACES, None, name) is None:
                 store.create(NAMESPACES, {"metadata": {"name": name}})
+        furnish(store)
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one.
@@ -130,13 +143,13 @@ class KubeServer:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "sandbox", "cluster": cluster}],
-            "users": [{"name": "sandbox-admin", "user": user}],
+            "users": [{"name": ADMIN.name, "user": user}],
             "contexts": [
                 {
                     "name": "sandbox",
                     "context": {
                         "cluster": "sandbox",
-                        "user": "sandbox-admin",
+                        "user": ADMIN.name,
                         "namespace": "default",
                     },
                 }
@@ -148,11 +161,11 @@ class KubeServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            self._authenticate(request)
+            user = self._gate.enter(request)
             if request.path == "/sandbox/faults":
                 return await self._admin(request)
             await self.faults.meet(request.method, request.path)
-            return await self._route(request)
+            return await self._route(request, user)
         except ApiError as error:
             return _refusal(error)
         except ConnectionError:  # the client has gone; nobody reads this
@@ -163,16 +176,7 @@ class KubeServer:
             _log.exception("%s %s failed", request.method, request.path)
             return _refusal(ApiError(500, "InternalError", "Internal error occurred: see the log"))
 
-    def _authenticate(self, request: web.Request) -> None:
-        if self._token is None or request.path in _OPEN_PATHS:
-            return
-        kind, _, given = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(
-            given.strip().encode(), self._token.encode()
-        ):
-            raise errors.unauthorized()
-
-    async def _route(self, request: web.Request) -> web.StreamResponse:
+    async def _route(self, request: web.Request, user: User) -> web.StreamResponse:
         path = request.path.rstrip("/") or "/"
         parts = path.strip("/").split("/")
         if path in ("/healthz", "/readyz", "/livez"):
@@ -183,7 +187,7 @@ class KubeServer:
             return self._serve_openapi(path, parts)
         if parts[0] in ("api", "apis"):
             small = self._serve_discovery(request, parts)
-            return small if small is not None else await self._objects.serve(request)
+            return small if small is not None else await self._objects.serve(request, user)
         raise errors.not_implemented(f"the path {request.path!r}")
 
     def _version_body(self) -> Json:

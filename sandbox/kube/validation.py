@@ -16,6 +16,7 @@ from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
 from sandbox.kube.validation_autoscalers import check_autoscaler, check_autoscaler_status
 from sandbox.kube.validation_pods import check_pod, check_template
+from sandbox.kube.validation_rights import check_binding, check_role
 from sandbox.kube.validation_updates import CHANGES, check_finalizers
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -56,7 +57,6 @@ def validate_update(resource: Resource, obj: Json, old: Json) -> None:
     _raise(resource, obj, found)
 
 
-def _raise(resource: Resource, obj: Json, found: Found) -> None:
 def validate_status(resource: Resource, obj: Json) -> None:
     """Check an object whose status somebody writes.
 
@@ -67,6 +67,7 @@ def validate_status(resource: Resource, obj: Json) -> None:
     _raise(resource, obj, rule(obj) if rule is not None else [])
 
 
+def _raise(resource: Resource, obj: Json, found: Found) -> None:
     if found:
         name = str(obj["metadata"].get("name", ""))
         raise errors.invalid(resource.group, resource.kind, name, found)
@@ -238,7 +239,6 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
     "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "poddisruptionbudgets.policy": _budget,
     "ingresses.networking.k8s.io": _ingress,
-}
     "roles.rbac.authorization.k8s.io": check_role,
     "clusterroles.rbac.authorization.k8s.io": check_role,
     "rolebindings.rbac.authorization.k8s.io": check_binding,
@@ -246,5 +246,6 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
 }
 _STATUS: dict[str, Callable[[Json], Found]] = {
     "horizontalpodautoscalers.autoscaling": check_autoscaler_status,
+}
 _CHANGES_TELL_ALL = frozenset({"pods", "horizontalpodautoscalers.autoscaling"})
 """Kinds whose rule for changes checks the new object, too."""

@@ -106,7 +106,10 @@ def _frozen_update(obj: Json, old: Json) -> Found:
 def _binding_update(obj: Json, old: Json) -> Found:
     if obj.get("roleRef") == old.get("roleRef"):
         return []
-    return [invalid("roleRef", obj.get("roleRef"), "cannot change roleRef")]
+    given = obj.get("roleRef") or {}
+    shown = {"APIGroup": given.get("apiGroup", "")}
+    shown |= {"Kind": given.get("kind", ""), "Name": given.get("name", "")}
+    return [invalid("roleRef", shown, "cannot change roleRef")]
 
 
 def _class_update(obj: Json, old: Json) -> Found:
@@ -119,10 +122,10 @@ def _class_update(obj: Json, old: Json) -> Found:
 
 CHANGES: dict[str, Change] = {
     "pods": check_pod_update,
+    "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "deployments.apps": _fixed("spec", "selector"),
     "replicasets.apps": _fixed("spec", "selector"),
     "daemonsets.apps": _fixed("spec", "selector"),
-    "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "statefulsets.apps": _stateful_update,
     "jobs.batch": _job_update,
     "services": _service_update,

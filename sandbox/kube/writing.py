@@ -16,6 +16,9 @@ from sandbox.kube.patch.merge import json_patch, merge_patch
 from sandbox.kube.patch.strategic import strategic_patch
 from sandbox.kube.requests import Target, WriteOptions
 from sandbox.kube.resources import Resource
+from sandbox.kube.rights.attributes import Attributes
+from sandbox.kube.rights.authorizer import Authorizer
+from sandbox.kube.rights.grants import check_grant
 from sandbox.kube.scaling import scale_of, wanted_replicas
 from sandbox.kube.schema.fields import Schemas
 from sandbox.kube.schema.strict import check
@@ -46,9 +49,10 @@ class Written:
 class Writer:
     """All writes that come through HTTP; the store does the keeping."""
 
-    def __init__(self, store: Store, schemas: Schemas) -> None:
+    def __init__(self, store: Store, schemas: Schemas, authorizer: Authorizer) -> None:
         self._store = store
         self._schemas = schemas
+        self._authorizer = authorizer
 
     # -- create and update -----------------------------------------------------------------
 
@@ -86,6 +90,7 @@ class Writer:
                 500, "", "resourceVersion should not be set on objects to be created"
             )
         candidate = self._store.create(kept, obj, dry_run=True)
+        check_grant(self._authorizer, options.user, target, candidate, None)
         validation.validate_create(kept, candidate)
         if not accounted:
             writer = Manager(options.manager, "Update", target.resource.api_version)
@@ -126,15 +131,16 @@ class Writer:
             raise errors.invalid(kept.group, kept.plural, target.name, [cause])
         candidate = self._store.update(kept, obj, subresource=subresource, dry_run=True)
         if subresource is None:
+            check_grant(self._authorizer, options.user, target, candidate, old)
             validation.validate_update(kept, candidate, old)
+        elif subresource == "status":
+            validation.validate_status(kept, candidate)
         if not accounted:
             writer = Manager(
                 options.manager, "Update", target.resource.api_version, target.subresource
             )
             record_update(self._schemas.field(kept), old, candidate, writer, self._now())
         if not options.dry_run:
-        elif subresource == "status":
-            validation.validate_status(kept, candidate)
             candidate = self._store.update(kept, candidate, subresource=subresource)
         return convert.from_stored(target.resource, candidate)
 
@@ -219,6 +225,7 @@ class Writer:
         )
         merged["metadata"].pop("resourceVersion", None)
         if live is None:
+            self._authorizer.demand(options.user, _creation(target))
             merged["apiVersion"] = target.resource.api_version
             merged["kind"] = target.resource.kind
             return self._create(target, merged, options, accounted=True)
@@ -307,6 +314,11 @@ def _patched(live: Json, form: str, body: Body, field: Any) -> Json:
     else:
         patched = strategic_patch(live, object_body(body), field)
     return patched
+
+
+def _creation(target: Target) -> Attributes:
+    resource, namespace = target.resource, target.namespace or ""
+    return Attributes("create", resource.group, resource.plural, "", namespace, target.name)
 
 
 def _same_version(target: Target, given: str, live: Json) -> None:

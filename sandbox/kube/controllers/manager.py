@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
+from sandbox.kube.controllers.aggregation import Aggregation
 from sandbox.kube.controllers.autoscaler import Autoscalers
 from sandbox.kube.controllers.base import Context, Controller, Handler
 from sandbox.kube.controllers.behaviour import Behaviours
@@ -43,6 +44,7 @@ ALL: tuple[type[Controller], ...] = (
     CronJobs,
     Services,
     Budgets,
+    Aggregation,
 )
 """The controllers nothing else reaches into."""
 

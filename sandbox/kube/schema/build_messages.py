@@ -21,7 +21,12 @@ from sandbox.kube.schema.facts import MESSAGES, Message, package_of
 
 _VERSION = "v0.35.4"
 _META = "meta/v1"
-_EXTRA = (f"{_META}.DeleteOptions", "policy/v1.Eviction", "autoscaling/v1.Scale")
+_EXTRA = (
+    f"{_META}.DeleteOptions",
+    "authentication/v1.TokenRequest",
+    "autoscaling/v1.Scale",
+    "policy/v1.Eviction",
+)
 _SPECIAL = {
     "resource.Quantity": "quantity",
     "intstr.IntOrString": "intstr",
