@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,11 @@ import yaml
 from sandbox.kube.tls import self_signed
 
 Json = dict[str, Any]
+
+DATABASES = tuple(("parse", f"parse-mongodb-{number}") for number in range(7))
+"""Namespace and name of the pods whose `mongosh` is told where it runs; kwok tells no program."""
+
+MONGOSH = Path(__file__).with_name("mongosh.py")
 
 LOG_LINES = ("starting", "listening on port 1337", "ready")
 """What every container's log says."""
@@ -29,6 +36,8 @@ class Files:
         tokens: The static tokens of the API server (``token,user,uid,"groups"``).
         account_key: Signs service account tokens.
         kubeconfig: An administrator's.
+        programs: What containers have on their PATH besides the system's: `mongosh`.
+        databases: The socket of who answers `mongosh`; without one no database answers.
     """
 
     folder: Path
@@ -52,6 +61,19 @@ class Files:
     @property
     def kubeconfig(self) -> Path:
         return self.folder / "kubeconfig"
+
+    @property
+    def programs(self) -> Path:
+        return self.folder / "programs"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What servers get besides the usual."""
+        return {"PATH": f"{self.programs}{os.pathsep}{os.defpath}"}
+
+    @property
+    def databases(self) -> Path:
+        return self.folder / "databases"
 
 
 def write_kubeconfig(path: Path, url: str, certificate: Path, token: str) -> None:
@@ -90,18 +112,39 @@ def write_all(files: Files, *, exec: bool) -> str:
     )
     configured: list[Json] = [_kwok_config("ClusterLogs", {"logs": [{"logsFile": str(log)}]})]
     if exec:
-        local = {"workDir": str(files.folder)}
-        configured.append(_kwok_config("ClusterExec", {"execs": [{"local": local}]}))
+        _write_mongosh(files.programs)
+        configured += _execs(files)
     config = files.folder / "kwok.yaml"
     config.write_text(yaml.safe_dump_all(configured), encoding="utf-8")
     return token
 
 
-def _kwok_config(kind: str, spec: Json) -> Json:
+def _write_mongosh(programs: Path) -> None:
+    programs.mkdir()
+    program = programs / "mongosh"
+    program.write_text(f"#!{sys.executable} -IS\n{MONGOSH.read_text(encoding='utf-8')}")
+    program.chmod(0o755)
+
+
+def _execs(files: Files) -> Iterator[Json]:
+    """Which environment programs get; the first rule that fits a pod holds."""
+    for namespace, pod in DATABASES:
+        where = {"POD": pod, "NAMESPACE": namespace, "DATABASES": str(files.databases)}
+        local = {
+            "workDir": str(files.folder),
+            "envs": [{"name": name, "value": value} for name, value in where.items()],
+        }
+        selector = {"matchNamespaces": [namespace], "matchNames": [pod]}
+        spec = {"selector": selector, "execs": [{"local": local}]}
+        yield _kwok_config("ClusterExec", spec, pod)
+    yield _kwok_config("ClusterExec", {"execs": [{"local": {"workDir": str(files.folder)}}]})
+
+
+def _kwok_config(kind: str, spec: Json, name: str = "all") -> Json:
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": kind,
-        "metadata": {"name": "all"},
+        "metadata": {"name": name},
         "spec": spec,
     }
 

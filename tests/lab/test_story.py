@@ -17,6 +17,7 @@ def image(site: Site) -> str:
     return str(containers[0]["image"]).rpartition(":")[2]
 
 
+@pytest.mark.parametrize("site", ["helm3", "helm4", "older-helm3"], indirect=True)
 def test_an_app_from_its_first_install_to_its_end(site: Site) -> None:
     assert "Everything works" in site.works("check")
     assert "is not deployed" in site.works("status", "parse")
@@ -68,6 +69,7 @@ def test_a_stuck_stateful_set_is_freed_by_the_rollback(site: Site) -> None:
     assert (status["readyReplicas"], status["updatedReplicas"]) == (3, 3)
 
 
+@pytest.mark.parametrize("site", ["helm3"], indirect=True)
 def test_members_are_not_changed_when_no_database_answers(site: Site) -> None:
     site.works("deploy", "parse")
     said = site.bot("scale", "mongodb", "5", "--yes")
@@ -76,6 +78,7 @@ def test_members_are_not_changed_when_no_database_answers(site: Site) -> None:
     assert site.get(MONGODB)["spec"]["replicas"] == 3
 
 
+@pytest.mark.parametrize("site", ["helm3"], indirect=True)
 def test_the_account_can_do_nothing_elsewhere(site: Site) -> None:
     said = site.bot("status", "deployment/web", "--namespace", "kube-system")
     assert said.code == 1
