@@ -7,6 +7,7 @@ connection pool; everything above speaks raw JSON through it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from integrations.kubernetes import login
 from integrations.kubernetes.errors import ClusterConfigError
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, Configuration
 
-LOAD_TIMEOUT = 30.0
-"""Seconds for reading the kubeconfig and running its login plugin."""
+LOAD_TIMEOUT = login.TIMEOUT + 5.0
+"""Seconds for reading the kubeconfig and logging in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,15 @@ async def configuration(access: Access) -> Configuration:
                 await _load_kubeconfig(module, access, config)
     except TimeoutError as exc:
         raise ClusterConfigError(
-            f"The login plugin for cluster {access.cluster} did not finish "
-            f"in {LOAD_TIMEOUT:.0f} seconds.",
-            hint="Run it by hand; it may be waiting for input.",
+            f"The login to cluster {access.cluster} did not finish in {LOAD_TIMEOUT:.0f} seconds.",
+            hint="Log in by hand as the bot's user, and see what it waits for.",
         ) from exc
     except (module.config.ConfigException, OSError, ValueError, TypeError, KeyError) as exc:
-        where = "the pod's service account" if access.in_cluster else _place(access)
         raise ClusterConfigError(
-            f"The access to cluster {access.cluster} could not be loaded from {where}: {exc}.",
+            f"The access to cluster {access.cluster} could not be loaded from {place(access)}: "
+            f"{_said(exc)}.",
             hint="Correct the cluster's kubeconfig and context in the configuration.",
-            detail=repr(exc),
+            detail=type(exc).__name__,
         ) from exc
     if config.proxy is None:
         config.proxy = _proxy(config.host)
@@ -75,20 +76,26 @@ async def configuration(access: Access) -> Configuration:
 
 
 async def _load_kubeconfig(module: Any, access: Access, config: Configuration) -> None:
-    path = str(access.kubeconfig.expanduser()) if access.kubeconfig else None
-    loader = await module.config.load_kube_config(
-        config_file=path,
-        context=access.context,
-        client_configuration=config,
-        persist_config=False,
+    paths = access.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    merged = module.config.kube_config.KubeConfigMerger(str(paths)).config
+    if merged is None:
+        raise FileNotFoundError(errno.ENOENT, "there is no such file")
+    await _log_in(merged, access)
+    await module.config.load_kube_config_from_dict(
+        merged, context=access.context, client_configuration=config
     )
-    user = getattr(loader, "_user", None)
-    if user is not None and "exec" in user and not (config.api_key or config.cert_file):
-        raise ClusterConfigError(
-            f"The login plugin “{user['exec']['command']}” for cluster {access.cluster} "
-            "gave no credentials.",
-            hint="Run it by hand as the bot's user to see why.",
-        )
+
+
+async def _log_in(merged: Any, access: Access) -> None:
+    """Replace the user's login plugin, if it has one, by what the plugin gives."""
+    chosen = merged["contexts"].get_with_name(access.context or merged["current-context"])
+    name = chosen["context"].safe_get("user")
+    user = merged["users"].get_with_name(name, safe=True) if name else None
+    if user is None or "exec" not in (user.value.get("user") or {}):
+        return
+    entry = user.value["user"]
+    folder = Path(user.path).absolute().parent
+    entry |= await login.log_in(entry.pop("exec"), access.cluster, folder)
 
 
 def api_client(config: Configuration) -> ApiClient:
@@ -116,7 +123,16 @@ def _sdk() -> Any:
     return kubernetes.aio
 
 
-def _place(access: Access) -> str:
+def _said(exc: Exception) -> str:
+    """What is wrong, without the SDK's habit of quoting the whole entry, its token included."""
+    text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return text.partition(" in ")[0].rstrip(".") if "/{" in text else text.rstrip(".")
+
+
+def place(access: Access) -> str:
+    """Where the access comes from, in words."""
+    if access.in_cluster:
+        return "the pod's service account"
     path = access.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
     return f"{path} (context {access.context})" if access.context else str(path)
 

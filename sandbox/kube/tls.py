@@ -68,7 +68,8 @@ def self_signed(name: str = "sandbox") -> Certificate:
         key_info,
         _tag(0xA3, _sequence(*_extensions(public))),
     )
-    signed = _sequence(body, algorithm, _bits(_sign(private, body)))
+    signature = _sequence(*map(_integer, sign(private, body)))
+    signed = _sequence(body, algorithm, _bits(signature))
     key = _sequence(
         _integer(1),
         _tag(0x04, private.to_bytes(32, "big")),
@@ -172,11 +173,12 @@ def _encode_point(point: tuple[int, int]) -> bytes:
     return b"\x04" + point[0].to_bytes(32, "big") + point[1].to_bytes(32, "big")
 
 
-def _sign(private: int, message: bytes) -> bytes:
+def sign(private: int, message: bytes) -> tuple[int, int]:
+    """Sign with SHA-256; returns the signature's two numbers, 32 bytes each at most."""
     digest = int.from_bytes(hashlib.sha256(message).digest(), "big")
     while True:
         once = secrets.randbelow(_N - 1) + 1
         r = _multiply(once, _G)[0] % _N
         s = pow(once, -1, _N) * (digest + r * private) % _N
         if r and s:
-            return _sequence(_integer(r), _integer(s))
+            return r, s

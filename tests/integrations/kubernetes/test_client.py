@@ -390,15 +390,6 @@ async def test_refused_credentials_are_not_tried_for_ever(api: Api, client: Kube
     assert len(api.requests) == 4  # the first one twice, with reloaded credentials
 
 
-async def test_a_failing_login_plugin_is_said(
-    kubeconfig: Callable[..., Path], tmp_path: Path
-) -> None:
-    user = _plugin(tmp_path, "raise SystemExit(3)")
-    async with KubeClient(Access("prod", kubeconfig("http://127.0.0.1:1", user))) as kube:
-        with pytest.raises(errors.ClusterConfigError, match="gave no credentials"):
-            await kube.version()
-
-
 @pytest.mark.parametrize("context", [None, "missing"])
 async def test_an_unusable_kubeconfig_is_said(
     kubeconfig: Callable[..., Path], tmp_path: Path, context: str | None
