@@ -89,7 +89,9 @@ async def _apps_of(ctx: Ctx, cluster: str) -> list[AppLine]:
     if not refs:
         return []
     try:
-        releases = await releases_in(ctx.clusters(cluster), (ref.namespace for ref in refs))
+        releases = await releases_in(
+            ctx.clusters(cluster), ((ref.namespace, ref.release) for ref in refs)
+        )
     except Exception as error:
         unknown = as_words(error)
         return [_line(ref, None, unknown) for ref in refs]

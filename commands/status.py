@@ -27,7 +27,7 @@ from bot import (
     command,
 )
 from bot.names import check_namespace
-from bot.releases.deployment import versions
+from bot.releases.deployment import revisions, versions
 from bot.releases.errors import as_words
 from bot.releases.live import (
     WorkloadState,
@@ -256,9 +256,9 @@ async def status(ctx: Ctx, p: Status) -> States:
 
 
 async def _all(ctx: Ctx, cluster: Cluster) -> tuple[AppState, ...]:
-    """Every app of a cluster; a helm for each namespace, and pods only where something is wrong."""
+    """Every app of a cluster; pods are read only where something is wrong."""
     refs = apps_on(ctx.config, cluster.name)
-    releases = await releases_in(cluster, (ref.namespace for ref in refs))
+    releases = await releases_in(cluster, ((ref.namespace, ref.release) for ref in refs))
 
     async def one(ref: AppRef) -> AppState:
         unread = releases.unread.get(ref.namespace)
@@ -303,7 +303,7 @@ def _unknown(ref: AppRef, error: Exception) -> AppState:
 
 async def _read(ctx: Ctx, ref: AppRef, cluster: Cluster) -> AppState:
     history, items, kept = await asyncio.gather(
-        cluster.helm.history(ref.release, namespace=ref.namespace),
+        revisions(cluster, ref),
         release_workloads(cluster.kube, ref.namespace, ref.release),
         ctx.desk.overrides(ref.target),
     )

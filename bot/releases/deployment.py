@@ -13,7 +13,7 @@ from bot.errors import Refused
 from bot.releases import overrides, values
 from bot.releases.charts import Chart, base_values, find_chart
 from bot.releases.credentials import secret_exists
-from bot.releases.live import Object, deployed, newest_revision, release_workloads
+from bot.releases.live import Object, deployed, release_workloads
 from bot.releases.overrides import Wish
 
 if TYPE_CHECKING:
@@ -100,31 +100,19 @@ async def look(ctx: Ctx, ref: AppRef) -> Live:
 
 
 async def revisions(cluster: Cluster, ref: AppRef) -> list[Revision]:
-    """The release's revisions, oldest first; empty without a release.
-
-    Our own client asks first: of a cluster that is away it tells in 4 s, helm only in 10.
-    """
-    if not await newest_revision(cluster.kube, ref.namespace, ref.release):
-        return []
-    return await cluster.helm.history(ref.release, namespace=ref.namespace)
+    """The release's revisions, oldest first; empty without a release."""
+    return (await _release(cluster, ref))[0]
 
 
-async def _release(cluster: Cluster, ref: AppRef) -> tuple[list[Revision], dict[str, Any]]:
-    """History and the user values in force; helm is not asked where there is no release."""
-    namespace = ref.namespace
-    if not await newest_revision(cluster.kube, namespace, ref.release):
-        return [], {}
-    history, newest = await asyncio.gather(
-        cluster.helm.history(ref.release, namespace=namespace),
-        cluster.helm.get_values(ref.release, namespace=namespace),
-    )
+async def _release(cluster: Cluster, ref: AppRef) -> tuple[list[Revision], Mapping[str, Any]]:
+    """History, and the user values in force."""
+    from integrations.helm.stored import records
+
+    found = await records(cluster.kube, ref.release, ref.namespace)
+    history = [record.revision for record in found]
     current = deployed(history)
-    if current is None:
-        return history, {}
-    if current is history[-1]:
-        return history, newest
-    number = current.number
-    return history, await cluster.helm.get_values(ref.release, namespace=namespace, revision=number)
+    values = next((record.values for record in found if record.revision is current), {})
+    return history, values
 
 
 def wishes_of(kept: OverrideSet) -> tuple[Wish, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import signal
 import uuid
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integrations.helm import errors, orphan
+from integrations.helm import errors, orphan, stored
 from integrations.helm.client import Helm
 from integrations.helm.diff import diff_manifests, parse_manifest
 from integrations.helm.recovery import (
@@ -236,3 +237,34 @@ async def test_helm_test_tells_pass_and_failure(helm: Helm, chart: Path) -> None
     failed = await helm.test("demo", operation="op-4", **IN)
     assert not failed.ok
     assert failed.failed == ("demo-test",)
+
+
+async def test_what_is_on_record_can_be_read_without_helm(
+    helm: Helm, chart: Path, cluster: Cluster
+) -> None:
+    """The same as helm itself tells, in every status that a release gets here."""
+    assert await stored.records(cluster.client, "demo", "parse") == []
+    assert await stored.newest(cluster.client, "demo", "parse") is None
+    await deploy(helm, chart, "op-1", key="s3cret")
+    await deploy(helm, chart, "op-2", key="s3cret", replicas=3)
+    await helm.rollback("demo", 1, operation="op-3", **IN)
+
+    records = await stored.records(cluster.client, "demo", "parse")
+    assert [r.revision for r in records] == await helm.history("demo", **IN)
+    for record in records:
+        number = record.revision.number
+        assert record.values == await helm.get_values("demo", revision=number, **IN)
+    (listed,) = await helm.list_releases()
+    newest = await stored.newest(cluster.client, "demo", "parse")
+    assert newest is not None
+    assert (newest.revision, newest.status, newest.chart) == (3, "deployed", listed.chart)
+    assert newest.app_version == listed.app_version
+    assert "s3cret" not in repr(records)
+
+
+async def test_a_record_that_is_none_is_told(helm: Helm, chart: Path, cluster: Cluster) -> None:
+    await deploy(helm, chart)
+    name, nonsense = "sh.helm.release.v1.demo.v1", base64.b64encode(b"nonsense").decode()
+    await cluster.client.patch(SECRET, "parse", name, {"data": {"release": nonsense}})
+    with pytest.raises(errors.HelmError, match=f"record {name} cannot be read"):
+        await stored.newest(cluster.client, "demo", "parse")
