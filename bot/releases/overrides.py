@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.releases.values import put
+from bot.releases.values import put, show
 
 if TYPE_CHECKING:
     from bot.config import AppConfig
@@ -48,7 +48,7 @@ class Wish:
         """`version 8.2.0`, `mongodb.cache = 2`."""
         if self.kind in (VERSION, CHART_VERSION):
             return f"{self.kind.replace('_', ' ')} {self.value}"
-        return f"{self.path} = {self.value}"
+        return f"{self.path} = {show(self.value)}"
 
 
 def value_path(app: AppConfig, wish: Wish) -> str:

@@ -63,3 +63,9 @@ def test_a_wish_for_an_inner_value_keeps_the_outer_one() -> None:
     old = (Wish(VALUE, "log", {"level": "info", "json": True}),)
     new = (Wish(VALUE, "log.level", "debug"),)
     assert applied(APP, {}, combine(APP, old, new)) == {"log": {"level": "debug", "json": True}}
+
+
+def test_a_wish_reads_as_it_would_be_typed() -> None:
+    assert Wish(VERSION, "", "2").words == "version 2"
+    assert Wish(VALUE, "metrics.enabled", True).words == "metrics.enabled = true"
+    assert Wish(VALUE, "log.level", "debug").words == "log.level = debug"
