@@ -62,6 +62,10 @@ class SchemaRefused(HelmError):
     paths: tuple[str, ...] = ()
 
 
+class KindUnknown(HelmError):
+    """The chart has a kind that the cluster does not know; its definition is missing."""
+
+
 class ObjectRefused(HelmError):
     """The API server refused a rendered object (invalid, immutable field, admission)."""
 
@@ -116,7 +120,13 @@ _LOWER: tuple[tuple[str, type[HelmError], str, str], ...] = (
         r"(unauthorized|must be logged in|is forbidden|forbidden:)",
         Forbidden,
         "The cluster does not allow helm to do this",
-        "Give the bot's account the missing right.",
+        "Give the bot's account the missing right (deploy/rbac.yaml){named}.",
+    ),
+    (
+        r"no matches for kind",
+        KindUnknown,
+        "The cluster does not know all kinds of objects that {release} has",
+        "Install what defines them first{named}.",
     ),
     (
         r"conflict with \"|conflicts? with \"",
@@ -175,6 +185,8 @@ _SCHEMA_PATH = (
     re.compile(r"^- ([\w.()\[\]-]+): ", re.MULTILINE),  # older validator, dotted
 )
 _MANAGER = re.compile(r'conflicts? with "([^"]+)"')
+_DENIED = re.compile(r'cannot (\w+) resource "([^"]+)" in API group "([^"]*)"')
+_KIND = re.compile(r'no matches for kind "([^"]+)" in version "([^"]+)"')
 _NOISE = re.compile(r"^(WARNING|I\d{4}|W\d{4}|E\d{4}|level=)")
 
 
@@ -195,7 +207,9 @@ def classify(
     for pattern, kind, sentence, hint in _SENTENCES:
         if pattern.search(lower):
             error = kind(
-                f"{sentence.format(release=release)}: {said}", hint=hint, detail=text[-8000:]
+                f"{sentence.format(release=release)}: {said}",
+                hint=hint.format(named=_named(kind, text)),
+                detail=text[-8000:],
             )
             break
     else:
@@ -211,6 +225,18 @@ def classify(
         managers = _MANAGER.findall(text)
         error.manager = managers[0] if managers else ""
     return error
+
+
+def _named(kind: type[HelmError], text: str) -> str:
+    """Which rights or kinds are missing, for the end of a hint."""
+    found: list[str] = []
+    if kind is Forbidden:
+        found = [
+            f"{verb} {what}.{group}".rstrip(".") for verb, what, group in _DENIED.findall(text)
+        ]
+    elif kind is KindUnknown:
+        found = [f"{name} ({version})" for name, version in _KIND.findall(text)]
+    return ": " + ", ".join(dict.fromkeys(found)) if found else ""
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:

@@ -98,6 +98,41 @@ def test_refused_values_are_named(stderr: str, paths: tuple[str, ...]) -> None:
     assert found.paths == paths
 
 
+@pytest.mark.parametrize(
+    ("stderr", "kind", "named"),
+    [
+        (
+            'Error: clusterroles.rbac.authorization.k8s.io "x" is forbidden: User "bot" cannot get '
+            'resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope',
+            errors.Forbidden,
+            "right (deploy/rbac.yaml): get clusterroles.rbac.authorization.k8s.io.",
+        ),
+        (
+            'Error: secrets is forbidden: User "bot" cannot list resource "secrets" in API group '
+            '"" in the namespace "parse"',
+            errors.Forbidden,
+            "right (deploy/rbac.yaml): list secrets.",
+        ),
+        (
+            "Error: unable to build kubernetes objects from release manifest: [resource mapping "
+            'not found for name: "a" namespace: "" from "": no matches for kind "Stage" in version '
+            '"kwok.x-k8s.io/v1alpha1" ensure CRDs are installed first, resource mapping not found '
+            'for name: "b" namespace: "" from "": no matches for kind "Stage" in version '
+            '"kwok.x-k8s.io/v1alpha1" ensure CRDs are installed first]',
+            errors.KindUnknown,
+            "Install what defines them first: Stage (kwok.x-k8s.io/v1alpha1).",
+        ),
+        ("Error: forbidden: nobody said what", errors.Forbidden, "right (deploy/rbac.yaml)."),
+    ],
+)
+def test_what_is_missing_is_named_once(
+    stderr: str, kind: type[errors.HelmError], named: str
+) -> None:
+    found = errors.classify(stderr, release="parse", code=1)
+    assert type(found) is kind
+    assert found.hint.endswith(named)
+
+
 def test_the_other_manager_is_named() -> None:
     found = errors.classify('Error: conflict with "kubectl" using', release="parse", code=1)
     assert isinstance(found, errors.Conflict)
