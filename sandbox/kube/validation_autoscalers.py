@@ -6,11 +6,8 @@ are checked in full, and of others that their source is there.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-
 from sandbox.kube.autoscaling import source_field
-from sandbox.kube.causes import Found, forbidden, invalid, required
+from sandbox.kube.causes import Found, forbidden, invalid, required, unsupported
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, dig
 
@@ -47,12 +44,6 @@ def check_autoscaler_status(obj: Json) -> Found:
 
 def _at_least(path: str, value: int, limit: str) -> Cause:
     return invalid(path, value, f"must be greater than or equal to {limit}")
-
-
-def _unsupported(path: str, value: object, known: Sequence[str]) -> Cause:
-    names = ", ".join(json.dumps(name) for name in known)
-    text = f"Unsupported value: {json.dumps(value)}: supported values: {names}"
-    return Cause("FieldValueNotSupported", text, path)
 
 
 def _target(ref: Json, before: Json | None) -> Found:
@@ -99,7 +90,7 @@ def _metric(metric: Json, path: str) -> Found:
         found.append(required(f"{path}.type", "must specify a metric source type"))
     if kind not in _METRICS:
         # The real server's two rules both say so.
-        return [*found, *[_unsupported(f"{path}.type", kind, _METRICS)] * 2]
+        return [*found, *[unsupported(f"{path}.type", kind, _METRICS)] * 2]
     if metric.get("resource"):
         found += _resource(metric["resource"], f"{path}.resource")
     own = source_field(kind)
@@ -146,7 +137,7 @@ def _rules(rules: Json, path: str) -> Found:
         found.append(invalid(where, window, "must be less than or equal to 3600"))
     if rules.get("selectPolicy") not in (None, "Max", "Min", "Disabled"):
         known = ("Disabled", "Max", "Min")
-        found.append(_unsupported(f"{path}.selectPolicy", rules["selectPolicy"], known))
+        found.append(unsupported(f"{path}.selectPolicy", rules["selectPolicy"], known))
     if not rules.get("policies"):
         found.append(required(f"{path}.policies", "must specify at least one Policy"))
     for index, policy in enumerate(rules.get("policies") or ()):
@@ -157,7 +148,7 @@ def _rules(rules: Json, path: str) -> Found:
 def _policy(policy: Json, path: str) -> Found:
     found = Found()
     if policy.get("type") not in ("Percent", "Pods"):
-        found.append(_unsupported(f"{path}.type", policy.get("type", ""), ("Percent", "Pods")))
+        found.append(unsupported(f"{path}.type", policy.get("type", ""), ("Percent", "Pods")))
     for name in ("value", "periodSeconds"):
         number = policy.get(name) or 0
         if number <= 0:

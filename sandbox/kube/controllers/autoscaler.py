@@ -1,8 +1,11 @@
-"""HorizontalPodAutoscalers: replicas follow a load that can be steered, between min and max."""
+"""HorizontalPodAutoscalers: replicas follow a load that can be steered, between min and max.
+
+Follows ``pkg/controller/podautoscaler/horizontal.go`` of Kubernetes v1.35, without its patience:
+stabilization windows and the rates of ``behavior`` are kept, not obeyed.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from sandbox.kube.controllers.base import Context, Controller, Handler
@@ -13,17 +16,23 @@ from sandbox.kube.controllers.meta import (
     labels,
     matches,
     pod_active,
-    pod_ready,
-    quantity,
     with_condition,
 )
+from sandbox.kube.controllers.metrics import Metrics, NoMetric, Reading
 from sandbox.kube.controllers.work import Key
 from sandbox.kube.eventlog import Event
 from sandbox.kube.resources import HPAS, Resource
+from sandbox.kube.scaling import scale_of
 
 SOURCE = "horizontal-pod-autoscaler"
-TOLERANCE = 0.1
-"""A ratio this close to 1 changes nothing (the real controller's default)."""
+
+
+class _Unreachable(Exception):
+    """The target's scale cannot be read; the message says why."""
+
+
+class _Undecided(Exception):
+    """No size can be computed; conditions and first events are written."""
 
 
 class Autoscalers(Controller):
@@ -63,112 +72,150 @@ class Autoscalers(Controller):
             return
         self._looked[key] = now
         self.again(key, every)
-        self._look_at(hpa)
-
-    def _look_at(self, hpa: Json) -> None:
-        ref, namespace = hpa["spec"]["scaleTargetRef"], hpa["metadata"]["namespace"]
-        resource = self.ctx.store.registry.by_kind(ref["apiVersion"], ref["kind"])
-        target = self.ctx.store.peek(resource, namespace, ref["name"]) if resource else None
-        status = dict(hpa.get("status") or {})
-        if resource is None or target is None:
-            plural = resource.qualified if resource else ref["kind"]
-            text = (
-                "the HPA controller was unable to get the target's current scale: "
-                f'{plural} "{ref["name"]}" not found'
-            )
+        status = {k: v for k, v in (hpa.get("status") or {}).items() if k != "currentMetrics"}
+        status["currentMetrics"] = (hpa.get("status") or {}).get("currentMetrics")
+        try:
+            resource, target = self._target(hpa)
+        except _Unreachable as error:
+            text = f"the HPA controller was unable to get the target's current scale: {error}"
             self._say(status, "AbleToScale", "False", "FailedGetScale", text)
-            self.ctx.put_status(HPAS, hpa, status)
-            self.ctx.events.warning(hpa, "FailedGetScale", text, source=SOURCE)
-            return
-        current = int(target["spec"].get("replicas", 1))
-        if current == 0:
-            text = "scaling is disabled since the replica count of the target is zero"
-            self._say(status, "ScalingActive", "False", "ScalingDisabled", text)
-            wanted = 0
+            self.ctx.events.warning(hpa, "FailedGetScale", str(error), source=SOURCE)
         else:
-            wanted = self._wanted(hpa, target, current, status)
-        status |= {
-            "currentReplicas": current,
-            "desiredReplicas": wanted,
-        }
-        if wanted != current:
-            status["lastScaleTime"] = self.ctx.stamp()
-            self.ctx.edit(resource, target, lambda c: c["spec"].__setitem__("replicas", wanted))
-            why = "above" if wanted > current else "below"
-            self.ctx.events.normal(
-                hpa,
-                "SuccessfulRescale",
-                f"New size: {wanted}; reason: cpu resource utilization (percentage of request) "
-                f"{why} target",
-                source=SOURCE,
-            )
+            text = "the HPA controller was able to get the target's current scale"
+            self._say(status, "AbleToScale", "True", "SucceededGetScale", text)
+            self._decide(hpa, resource, target, status)
         self.ctx.put_status(HPAS, hpa, status)
 
-    def _wanted(self, hpa: Json, target: Json, current: int, status: Json) -> int:
-        spec, namespace = hpa["spec"], hpa["metadata"]["namespace"]
+    def _target(self, hpa: Json) -> tuple[Resource, Json]:
+        """Find what an autoscaler scales.
+
+        Raises:
+            _Unreachable: It is not there, or has no scale.
+        """
+        ref = hpa["spec"]["scaleTargetRef"]
+        group = ref["apiVersion"].rpartition("/")[0]
+        found = (r for r in self.ctx.store.registry if (r.group, r.kind) == (group, ref["kind"]))
+        resource = next(found, None)
+        if resource is None:
+            raise _Unreachable(f'no matches for kind "{ref["kind"]}" in group "{group}"')
+        if "scale" not in resource.subresources:
+            raise _Unreachable("the server could not find the requested resource")
+        target = self.ctx.store.peek(resource, hpa["metadata"]["namespace"], ref["name"])
+        if target is None:
+            raise _Unreachable(f'{resource.qualified} "{ref["name"]}" not found')
+        return resource, target
+
+    def _decide(self, hpa: Json, resource: Resource, target: Json, status: Json) -> None:
+        spec = hpa["spec"]
+        low, high = int(spec.get("minReplicas", 1)), int(spec["maxReplicas"])
+        current = int(scale_of(target)["spec"].get("replicas", 0))
+        readings: list[Json] | None = None
+        why, wanted = "", current
+        if current == 0 and low != 0:
+            text = "scaling is disabled since the replica count of the target is zero"
+            self._say(status, "ScalingActive", "False", "ScalingDisabled", text)
+        elif current > high:
+            why, wanted = "Current number of replicas above Spec.MaxReplicas", high
+        elif current < low:
+            why, wanted = "Current number of replicas below Spec.MinReplicas", low
+        else:
+            readings = []
+            try:
+                best = self._measure(hpa, target, current, status, readings)
+            except _Undecided as error:
+                text = str(error)
+                self.ctx.events.warning(hpa, "FailedComputeMetricsReplicas", text, source=SOURCE)
+                self._put_sizes(status, current, status.get("desiredReplicas", 0), readings)
+                return
+            above = best.replicas > current
+            why = f"{best.name} above target" if above else "All metrics below target"
+            text = "recommended size matches current size"
+            self._say(status, "AbleToScale", "True", "ReadyForNewScale", text)
+            wanted = self._clamp(low, high, best.replicas, status)
+        if wanted != current:
+            self._resize(hpa, resource, target, wanted, why, status)
+        self._put_sizes(status, current, wanted, readings)
+
+    def _resize(
+        self, hpa: Json, resource: Resource, target: Json, wanted: int, why: str, status: Json
+    ) -> None:
+        self.ctx.edit(resource, target, lambda c: c["spec"].__setitem__("replicas", wanted))
+        text = f"the HPA controller was able to update the target scale to {wanted}"
+        self._say(status, "AbleToScale", "True", "SucceededRescale", text)
+        status["lastScaleTime"] = self.ctx.stamp()
+        text = f"New size: {wanted}; reason: {why}"
+        self.ctx.events.normal(hpa, "SuccessfulRescale", text, source=SOURCE)
+
+    def _put_sizes(
+        self, status: Json, current: int, wanted: int, readings: list[Json] | None
+    ) -> None:
+        status.pop("currentReplicas", None)
+        if current:
+            status["currentReplicas"] = current
+        status["desiredReplicas"], status["currentMetrics"] = wanted, readings or None
+
+    def _measure(
+        self, hpa: Json, target: Json, current: int, status: Json, readings: list[Json]
+    ) -> Reading:
+        """Read all metrics and return the one that asks for most; fills ``readings``.
+
+        Raises:
+            _Undecided: Too few could be read.
+        """
+        namespace = hpa["metadata"]["namespace"]
         pods = [
             pod
             for pod in self.ctx.index.pods_in(namespace)
             if pod_active(pod) and matches(target["spec"]["selector"], labels(pod))
         ]
-        ready = sum(1 for pod in pods if pod_ready(pod))
-        self._say(
-            status,
-            "AbleToScale",
-            "True",
-            "ReadyForNewScale",
-            "recommended size matches current size",
-        )
-        proposals, shown, broken = [], [], ""
-        for metric in spec.get("metrics") or ():
-            if metric["type"] != "Resource" or not ready:
+        self._check_alone(hpa, target, pods, status)
+        name = target["metadata"]["name"]
+        metrics = Metrics(self.ctx.load, namespace, name, pods, current)
+        best, failed = None, list[NoMetric]()
+        for metric in hpa["spec"]["metrics"]:
+            try:
+                reading = metrics.read(metric)
+            except NoMetric as error:
+                self.ctx.events.warning(hpa, error.reason, str(error), source=SOURCE)
+                failed.append(error)
+                readings.append({"type": ""})
                 continue
-            name = metric["resource"]["name"]
-            goal = metric["resource"]["target"].get("averageUtilization")
-            asked = _request(pods[0], name)
-            if goal is None or not asked:
-                broken = (
-                    f"missing request for {name} in container of Pod {pods[0]['metadata']['name']}"
-                )
+            readings.append(reading.status)
+            if best is None or reading.replicas > best.replicas:
+                best = reading
+        if best is None or (failed and best.replicas < current):
+            first = failed[0]
+            text = f"the HPA was unable to compute the replica count: {first}"
+            self._say(status, "ScalingActive", "False", first.reason, text)
+            count = f"{len(failed)} invalid out of {len(readings)}"
+            raise _Undecided(f"invalid metrics ({count}), first error is: {first.within}{first}")
+        text = f"the HPA was able to successfully calculate a replica count from {best.name}"
+        self._say(status, "ScalingActive", "True", "ValidMetricFound", text)
+        return best
+
+    def _check_alone(self, hpa: Json, target: Json, pods: list[Json], status: Json) -> None:
+        """Look for other autoscalers over the same pods.
+
+        Raises:
+            _Undecided: There are some.
+        """
+        namespace, names = hpa["metadata"]["namespace"], list[str]()
+        for other in self.ctx.store.scan(HPAS, namespace):
+            try:
+                selector = self._target(other)[1]["spec"]["selector"]
+            except _Unreachable:
                 continue
-            percent = self.ctx.load.per_pod(namespace, target["metadata"]["name"], name, ready)
-            ratio = percent / goal
-            steady = abs(ratio - 1) <= TOLERANCE
-            proposals.append(current if steady else math.ceil(ready * ratio))
-            value = asked * percent / 100
-            shown.append(
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": name,
-                        "current": {
-                            "averageUtilization": round(percent),
-                            "averageValue": f"{round(value * 1000)}m"
-                            if name == "cpu"
-                            else str(round(value)),
-                        },
-                    },
-                }
-            )
-        status["currentMetrics"] = shown or None
-        self._active(status, bool(proposals), broken)
-        return self._clamp(spec, max(proposals, default=current), status)
+            if any(matches(selector, labels(pod)) for pod in pods):
+                names.append(f"{namespace}/{other['metadata']['name']}")
+        if len(names) > 1:
+            selector = scale_of(target)["status"]["selector"]
+            shown = f"[{' '.join(names)}]"
+            text = f"pods by selector {selector} are controlled by multiple HPAs: {shown}"
+            self._say(status, "ScalingActive", "False", "AmbiguousSelector", text)
+            self.ctx.events.warning(hpa, "AmbiguousSelector", text, source=SOURCE)
+            raise _Undecided(text)
 
-    def _active(self, status: Json, known: bool, broken: str) -> None:
-        if known:
-            text = (
-                "the HPA was able to successfully calculate a replica count from cpu resource "
-                "utilization (percentage of request)"
-            )
-            self._say(status, "ScalingActive", "True", "ValidMetricFound", text)
-        else:
-            text = "the HPA was unable to compute the replica count: " + (
-                broken or "no metrics returned from resource metrics API"
-            )
-            self._say(status, "ScalingActive", "False", "FailedGetResourceMetric", text)
-
-    def _clamp(self, spec: Json, wanted: int, status: Json) -> int:
-        low, high = int(spec.get("minReplicas", 1)), int(spec["maxReplicas"])
+    def _clamp(self, low: int, high: int, wanted: int, status: Json) -> int:
         if wanted > high:
             text = "the desired replica count is more than the maximum replica count"
             self._say(status, "ScalingLimited", "True", "TooManyReplicas", text)
@@ -189,13 +236,3 @@ class Autoscalers(Controller):
             reason=reason,
             message=message,
         )
-
-
-def _request(pod: Json, name: str) -> float:
-    total = 0.0
-    for container in pod["spec"]["containers"]:
-        asked = ((container.get("resources") or {}).get("requests") or {}).get(name)
-        if asked is None:
-            return 0.0
-        total += float(quantity(asked))
-    return total

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 
 class Load:
-    """How busy workloads are, in percent of what their pods request."""
+    """How busy workloads are, in percent of what their pods request.
+
+    Attributes:
+        measured: Whether there is a metrics API: from the first steered load on. Until then
+            autoscalers learn nothing, as in a cluster without a metrics server.
+    """
 
     def __init__(self) -> None:
+        self.measured = False
         self._set: dict[tuple[str, str, str], float] = {}
 
     def steer(self, namespace: str, workload: str, percent: float, resource: str = "cpu") -> None:
         """Fix the total load of a workload, in percent of one pod's request, over all pods."""
+        self.measured = True
         self._set[namespace, workload, resource] = percent
 
     def clear(self, namespace: str, workload: str, resource: str = "cpu") -> None:
