@@ -16,6 +16,7 @@ import yaml
 
 Json = dict[str, Any]
 Objects = dict[str, Json]
+Headers = tuple[tuple[str, str], ...]
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
@@ -34,9 +35,12 @@ class Api:
         headers: Of the last answer.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, namespace: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, namespace: str, identity: Headers
+    ) -> None:
         self._session = session
         self._url = url
+        self._identity = identity
         self.namespace = namespace
         self.headers: Mapping[str, str] = {}
 
@@ -53,10 +57,23 @@ class Api:
             context = ssl.create_default_context(cadata=data)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context),
-            headers={"Authorization": f"Bearer {user['token']}", "User-Agent": "contract/1"},
+            headers={"User-Agent": "contract/1"},
             timeout=aiohttp.ClientTimeout(total=PATIENCE * 2),
         ) as session:
-            yield cls(session, cluster["server"], namespace)
+            yield cls(session, cluster["server"], namespace, _bearer(user["token"]))
+
+    def bearing(self, token: str) -> Api:
+        """The same server, asked with another token; with none, if it is empty."""
+        identity = _bearer(token) if token else ()
+        return Api(self._session, self._url, self.namespace, identity)
+
+    def acting(self, user: str = "", *groups: str, uid: str = "", **extra: str) -> Api:
+        """The same caller, who asks to be taken for somebody else."""
+        mask = [("Impersonate-User", user)] if user else []
+        mask += [("Impersonate-Group", group) for group in groups]
+        mask += [("Impersonate-Uid", uid)] if uid else []
+        mask += [(f"Impersonate-Extra-{name}", value) for name, value in extra.items()]
+        return Api(self._session, self._url, self.namespace, (*self._identity, *mask))
 
     def path(self, resource: str, name: str = "", subresource: str = "") -> str:
         """The path of a resource in the test's namespace: ``pods``, ``apps/v1/deployments``."""
@@ -79,7 +96,7 @@ class Api:
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"Accept": accept, "Content-Type": kind}
+        sent = [("Accept", accept), ("Content-Type", kind), *self._identity]
         async with self._session.request(
             method, self._url + path, data=data, headers=sent, params=query
         ) as answer:
@@ -102,7 +119,7 @@ class Api:
         """A watch; yields its events one by one, and ends with the server's stream."""
         params = {"watch": "true", **query}
         async with self._session.get(
-            self._url + path, params=params, headers={"Accept": JSON}
+            self._url + path, params=params, headers=[("Accept", JSON), *self._identity]
         ) as answer:
             assert answer.status == 200, await answer.text()
             yield _events(answer)
@@ -139,6 +156,10 @@ class Api:
         except TimeoutError:
             pass
         raise AssertionError(f"never so: {what or path}\n{json.dumps(objects, indent=1)[:6000]}")
+
+
+def _bearer(token: str) -> Headers:
+    return (("Authorization", f"Bearer {token}"),)
 
 
 async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[Json]:

@@ -23,6 +23,7 @@ from sandbox.kube.server import VERSION
 from tests.cluster.fixtures import lab, older_lab  # noqa: F401
 from tests.cluster.lab import Lab
 from tests.contract.client import Api, Json
+from tests.contract.people import People
 
 QUICK = Pace().scaled(0.05)
 WORLDS = {"sandbox": "", "lab": "lab", "lab-1.33": "older_lab"}
@@ -108,6 +109,13 @@ async def api(cluster: Cluster) -> AsyncIterator[Api]:
         await made("POST", "/api/v1/namespaces", body, expect=201)
         yield made
         await made("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+@pytest.fixture
+async def people(api: Api) -> AsyncIterator[People]:
+    made = People(api)
+    yield made
+    await made.leave()
 
 
 @pytest.fixture

@@ -66,4 +66,6 @@ class Gate:
         self._authorizer.demand(user, wish)
         if wish.subresource in _STREAMS and wish.verb == "get":
             # A WebSocket begins with GET, and changes things as a POST does.
-            self._authorizer.demand(user, with_verb(wish, "create"))
+            verdict = self._authorizer.decide(user, with_verb(wish, "create"))
+            if not verdict.allowed:
+                raise errors.forbidden(wish.group, wish.resource, wish.name, verdict.reason)
