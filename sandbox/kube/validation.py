@@ -209,11 +209,23 @@ def _claim(obj: Json) -> Found:
 
 
 def _budget(obj: Json) -> Found:
-    spec = obj.get("spec") or {}
+    spec, found = obj.get("spec") or {}, Found()
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         detail = "minAvailable and maxUnavailable cannot be both set"
-        return [invalid("spec", spec, detail)]
-    return []
+        found.append(invalid("spec", spec, detail))
+    for name in ("minAvailable", "maxUnavailable"):
+        value, path = spec.get(name), f"spec.{name}"
+        if isinstance(value, int) and value < 0:
+            found.append(invalid(path, value, "must be greater than or equal to 0"))
+        elif isinstance(value, str) and not re.fullmatch(r"[0-9]+%", value):
+            detail = (
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. "
+                "'1%',  or '93%', regex used for validation is '[0-9]+%')"
+            )
+            found.append(invalid(path, value, detail))
+        elif isinstance(value, str) and int(value[:-1]) > 100:
+            found.append(invalid(path, value, "must not be greater than 100%"))
+    return found
 
 
 def _ingress(obj: Json) -> Found:

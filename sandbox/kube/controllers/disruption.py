@@ -24,6 +24,7 @@ from sandbox.kube.eventlog import Event
 from sandbox.kube.resources import PDBS, PODS, Resource
 from sandbox.kube.store import Store
 
+SOURCE = "controllermanager"
 RETRY_AFTER = 10
 """Seconds a refused eviction is told to wait (``pkg/registry/core/pod/storage/eviction.go``)."""
 
@@ -55,10 +56,23 @@ class Budgets(Controller):
             pod
             for pod in self.ctx.index.pods_in(key[0])
             if matches(budget["spec"].get("selector"), labels(pod))
-            and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
         ]
-        status = _status(budget, pods, _scale(self.ctx.store, pods), self.ctx.now())
+        if not pods:
+            text = "No matching pods found"
+            self.ctx.events.normal(budget, "NoPods", text, source=SOURCE)
+        try:
+            status = _status(budget, pods, self.ctx.store, self.ctx.now())
+        except _Uncountable as error:
+            text = f"Failed to calculate the number of expected pods: {error}"
+            failed = "CalculateExpectedPodCountFailed"
+            self.ctx.events.warning(budget, failed, text, source=SOURCE)
+            status = {**(budget.get("status") or {}), "disruptionsAllowed": 0}
+            _say(status, "False", "SyncFailed", self.ctx.now(), str(error))
         self.ctx.put_status(PDBS, budget, status)
+
+
+class _Uncountable(Exception):
+    """How many pods there should be cannot be known; the message says why."""
 
 
 def _healthy(pod: Json) -> bool:
@@ -66,14 +80,15 @@ def _healthy(pod: Json) -> bool:
 
 
 def _scale(store: Store, pods: list[Json]) -> int:
-    """How many pods the workloads behind these pods want together."""
+    """How many pods the workloads behind these pods want together; bare pods have none.
+
+    Raises:
+        _Uncountable: What stands behind a pod has no scale.
+    """
     total, seen = 0, set()
     for pod in pods:
         ref = controller_of(pod)
-        if ref is None:
-            total += 1
-            continue
-        if ref["uid"] in seen:
+        if ref is None or ref["uid"] in seen:
             continue
         seen.add(ref["uid"])
         resource = store.registry.by_kind(ref["apiVersion"], ref["kind"])
@@ -86,20 +101,26 @@ def _scale(store: Store, pods: list[Json]) -> int:
             owner = store.peek(resource, namespace, above["name"]) if resource else owner
         elif above is not None:
             continue
-        total += int((owner or {"spec": {}})["spec"].get("replicas", 1))
+        if resource is not None and "scale" not in resource.subresources:
+            raise _Uncountable(f"{resource.qualified} does not implement the scale subresource")
+        if owner is None:
+            raise _Uncountable(f'found no controllers for pod "{pod["metadata"]["name"]}"')
+        total += int(owner["spec"].get("replicas", 1))
     return total
 
 
-def _status(budget: Json, pods: list[Json], scale: int, now: datetime) -> Json:
+def _status(budget: Json, pods: list[Json], store: Store, now: datetime) -> Json:
     spec, old = budget["spec"], dict(budget.get("status") or {})
-    expected = scale
-    if spec.get("maxUnavailable") is not None:
-        wanted = max(0, expected - share(spec["maxUnavailable"], expected, up=True))
-    elif isinstance(spec.get("minAvailable"), str):
-        wanted = share(spec["minAvailable"], expected, up=True)
-    else:
-        expected = len(pods)
-        wanted = int(spec.get("minAvailable", 1))
+    least, most = spec.get("minAvailable"), spec.get("maxUnavailable")
+    expected = wanted = 0
+    if most is not None:
+        expected = _scale(store, pods)
+        wanted = max(0, expected - share(most, expected, up=True))
+    elif isinstance(least, str):
+        expected = _scale(store, pods)
+        wanted = share(least, expected, up=True)
+    elif least is not None:
+        expected, wanted = len(pods), int(least)
     healthy = sum(1 for pod in pods if _healthy(pod))
     allowed = max(0, healthy - wanted) if expected > 0 else 0
     status = {
@@ -110,16 +131,24 @@ def _status(budget: Json, pods: list[Json], scale: int, now: datetime) -> Json:
         "disruptionsAllowed": allowed,
         "observedGeneration": budget["metadata"].get("generation", 1),
     }
-    status["conditions"] = with_condition(
-        old.get("conditions") or (),
-        "DisruptionAllowed",
-        "True" if allowed else "False",
-        timestamp(now),
-        reason="SufficientPods" if allowed else "InsufficientPods",
-    )
-    for item in status["conditions"]:
-        item.setdefault("message", "")
+    words = ("True", "SufficientPods") if allowed else ("False", "InsufficientPods")
+    _say(status, *words, now)
     return status
+
+
+def _say(status: Json, value: str, reason: str, now: datetime, message: str = "") -> None:
+    """Set the only condition that a budget has; it has all its fields."""
+    (told,) = with_condition(
+        [{k: v for k, v in item.items() if v} for item in status.get("conditions") or ()],
+        "DisruptionAllowed",
+        value,
+        timestamp(now),
+        reason=reason,
+        message=message,
+    )
+    generation = status.get("observedGeneration", 0)
+    told = {"message": "", **told} | ({"observedGeneration": generation} if generation else {})
+    status["conditions"] = [told]
 
 
 def evict(store: Store, pod: Json, options: Json) -> Json:

@@ -121,7 +121,9 @@ class Metrics:
         asked = _request(ready[0], name)
         percent = self.load.per_pod(self.namespace, self.workload, name, len(ready))
         used = asked * percent / 100
-        current: Json = {"averageValue": f"{round(used * 1000)}m" if name == "cpu" else str(round(used))}
+        current: Json = {
+            "averageValue": f"{round(used * 1000)}m" if name == "cpu" else str(round(used))
+        }
         shown = f"{name} resource"
         if target.get("averageUtilization") is not None:
             ratio = percent / target["averageUtilization"]
