@@ -39,6 +39,8 @@ PROGRESS = 10.0
 """Seconds between two lines about a running build."""
 
 # Programs that cannot tell their version unless it is stamped into them: family → symbols.
+# Velero also serves its library's metrics on port 8080 of every address, and has no option for
+# that: "0" is none, so that two servers fit on one machine.
 STAMPS: Mapping[str, tuple[str, ...]] = {
     "kubernetes": (
         "k8s.io/component-base/version.gitVersion=v{version}",
@@ -46,7 +48,10 @@ STAMPS: Mapping[str, tuple[str, ...]] = {
         "k8s.io/component-base/version.gitMinor={minor}",
     ),
     "helm4": ("helm.sh/helm/v4/internal/version.version=v{version}",),
-    "velero": ("github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v{version}",),
+    "velero": (
+        "github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v{version}",
+        "sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+    ),
     "prometheus": ("github.com/prometheus/common/version.Version={version}",),
     "alertmanager": ("github.com/prometheus/common/version.Version={version}",),
     "node_exporter": ("github.com/prometheus/common/version.Version={version}",),
