@@ -53,8 +53,6 @@ def _rules(authorizer: Authorizer, user: User, namespace: str) -> Json:
     if not namespace:
         raise errors.bad_request("no namespace on request")
     rules = [rule for grant in authorizer.grants(user, namespace) for rule in grant.rules]
-    if user.master:
-        rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, *rules]
     return {
         "resourceRules": [rule for rule in rules if rule.get("resources")],
         "nonResourceRules": [rule for rule in rules if rule.get("nonResourceURLs")],
