@@ -293,11 +293,11 @@ async def _app(ctx: Ctx, ref: AppRef) -> AppState:
     try:
         return await _read(ctx, ref, ctx.clusters(ref.cluster))
     except Exception as error:
-        return _unknown(ref, error)
+        return _unknown(ref, error, hint=True)
 
 
-def _unknown(ref: AppRef, error: Exception) -> AppState:
-    why = as_words(error)
+def _unknown(ref: AppRef, error: Exception, *, hint: bool = False) -> AppState:
+    why = as_words(error, hint=hint)
     return AppState(ref.name, ref.cluster, ref.namespace, ref.release, state=UNKNOWN, trouble=why)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import aiohttp
 
 from integrations.errors import IntegrationError
+from integrations.kubernetes import outage
 from integrations.kubernetes.client import KubeClient
-from integrations.kubernetes.errors import NotFound
-from integrations.kubernetes.kinds import CUSTOM_RESOURCE_DEFINITION, Kind
+from integrations.kubernetes.errors import NotFound, StatusError
+from integrations.kubernetes.kinds import CUSTOM_RESOURCE_DEFINITION, POD, Kind
 from integrations.prometheus import Prometheus
 
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0, sock_connect=3.0)
@@ -31,8 +32,24 @@ class Probe:
 
 
 async def probe_kubernetes(client: KubeClient) -> Probe:
-    """Ask the API server for its version."""
-    return await _guarded(f"Kubernetes {client.cluster}", client.version)
+    """Ask the API server for its version, its own health, and something in our own name.
+
+    The first two are answered even to those whose requests are turned away, and the first one
+    even without a store.
+    """
+
+    async def version() -> str:
+        found = await client.version()
+        try:
+            failed = await client.transport.failed_checks()
+        except StatusError:
+            failed = ()  # it may keep its health to itself
+        if failed:
+            raise outage.unready(client.cluster, failed)
+        await client.can_i("list", POD)
+        return found
+
+    return await _guarded(f"Kubernetes {client.cluster}", version)
 
 
 async def probe_prometheus(url: str) -> Probe:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from integrations.errors import IntegrationError
+from integrations.kubernetes.refusals import refusal
 
 
 class HelmError(IntegrationError):
@@ -38,6 +39,14 @@ class Timeout(HelmError):
 
 class Forbidden(HelmError):
     """RBAC says no."""
+
+
+class Unauthorized(HelmError):
+    """The cluster does not accept the credentials, or there are none."""
+
+
+class Busy(HelmError):
+    """The API server turns requests away."""
 
 
 class Unreachable(HelmError):
@@ -95,6 +104,25 @@ _LOWER: tuple[tuple[str, type[HelmError], str, str], ...] = (
         AnotherOperationInProgress,
         "Helm says that another operation on {release} is in progress",
         "Wait for it; if nobody is at work, see the release's history.",
+    ),
+    (
+        r"(the server has asked for the client to provide credentials|getting credentials: exec|"
+        r"getting credentials: decoding)",
+        Unauthorized,
+        "The cluster does not let helm in",
+        "Renew the credentials in the kubeconfig; `check` tells what is wrong with them.",
+    ),
+    (
+        r"(failed to verify certificate|certificate signed by unknown authority|x509:)",
+        Unreachable,
+        "Helm does not trust what answers for the cluster",
+        "Put the cluster's own CA into certificate-authority of the kubeconfig.",
+    ),
+    (
+        r"(too many requests|server is currently unable to handle the request)",
+        Busy,
+        "The cluster is too busy for helm",
+        "Try again in a minute; if it lasts, see what floods the API (priority and fairness).",
     ),
     (
         r"(kubernetes cluster unreachable|connection refused|no such host|i/o timeout|"
@@ -204,6 +232,12 @@ def classify(
     text = scrub(stderr, secrets)
     said = _said(text)
     lower = text.lower()
+    if refused := refusal(said):
+        return ObjectRefused(
+            f"Helm could not finish {release}: the cluster {refused.words}.",
+            hint=f"{refused.hint}.",
+            detail=text[-8000:],
+        )
     for pattern, kind, sentence, hint in _SENTENCES:
         if pattern.search(lower):
             error = kind(

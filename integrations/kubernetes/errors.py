@@ -6,6 +6,7 @@
     ├── InvalidName           refused here, nothing was sent
     ├── ClusterConfigError    kubeconfig or login plugin unusable
     ├── ClusterUnreachable    no answer (``maybe_done``: a write may have arrived)
+    │   └── ClusterUntrusted  its certificate cannot be believed; nothing was sent
     └── StatusError           the API server answered with a failure
         ├── BadRequest 400  ├── Unauthorized 401  ├── Forbidden 403  ├── NotFound 404
         ├── Conflict 409    ├── Gone 410          ├── Invalid 422    ├── TooManyRequests 429
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrations.errors import IntegrationError
+from integrations.kubernetes.refusals import refusal
 
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
 
@@ -48,6 +50,10 @@ class ClusterUnreachable(KubernetesError):
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
         self.maybe_done = maybe_done
+
+
+class ClusterUntrusted(ClusterUnreachable):
+    """Whoever answers does not prove to be the cluster; nothing was sent."""
 
 
 class StatusError(KubernetesError):
@@ -122,7 +128,7 @@ class ServerError(StatusError):
 
 _BY_STATUS: Mapping[int, tuple[type[StatusError], str, str]] = {
     400: (BadRequest, "does not understand", "See the log for the whole answer."),
-    401: (Unauthorized, "does not accept the credentials for", "Renew the token or kubeconfig."),
+    401: (Unauthorized, "does not accept the bot's credentials for", "Renew the credentials."),
     403: (
         Forbidden,
         "does not allow",
@@ -132,7 +138,11 @@ _BY_STATUS: Mapping[int, tuple[type[StatusError], str, str]] = {
     409: (Conflict, "reports a conflict for", "Look at the object and try again."),
     410: (Gone, "no longer has the version for", "Read it again from the start."),
     422: (Invalid, "refuses the object in", "Correct the named field."),
-    429: (TooManyRequests, "is too busy for", "Try again in a moment."),
+    429: (
+        TooManyRequests,
+        "is too busy for",
+        "Try again in a minute; if it lasts, see what floods the API (priority and fairness).",
+    ),
 }
 
 
@@ -161,6 +171,10 @@ def from_response(
     reason, said = str(doc.get("reason") or ""), str(doc.get("message") or text)[:500]
     kind, verb, hint = _BY_STATUS.get(status, (ServerError, "failed at", "Try again in a moment."))
     sentence = f"Cluster {cluster} {verb} “{act}” ({status})" + (f": {said}" if said else "")
+    if refused := refusal(said):
+        sentence, hint = f"Cluster {cluster} {refused.words} (“{act}”)", f"{refused.hint}."
+    elif "etcd" in said and status >= 500:
+        hint = "The API server answers, but its store does not keep up: look at etcd."
     error = kind(
         sentence.rstrip(".") + ".", status=status, reason=reason, hint=hint, detail=text[:4000]
     )

@@ -7,13 +7,17 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from integrations.kubernetes import sdk
+from integrations.kubernetes import outage, sdk
 from integrations.kubernetes.errors import (
+    ClusterConfigError,
     ClusterUnreachable,
+    ClusterUntrusted,
+    KubernetesError,
     ServerError,
     StatusError,
     TooManyRequests,
@@ -22,12 +26,16 @@ from integrations.kubernetes.errors import (
 )
 
 if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient
+    from kubernetes.aio.client import ApiClient, Configuration
 
 CONNECT_TIMEOUT = 3.0
 """Seconds to open TCP and TLS; with name resolution at most one more."""
 READ_TIMEOUT = 10.0
 """Seconds for a whole ordinary request, retries included."""
+HEALTH_TIMEOUT = 6.0
+"""Seconds for the API server's own health checks; two of them give etcd two seconds each."""
+SHARED_FAILURE = 1.0
+"""Seconds for which an unusable access is not tried again."""
 RETRIES = 2
 RENEWAL_PAUSE = 10.0
 """Seconds between two reloads of refused credentials."""
@@ -63,6 +71,7 @@ class Transport:
         self._client: ApiClient | None = None
         self._retired: list[ApiClient] = []
         self._renewed: float | None = None
+        self._unusable: tuple[float, ClusterConfigError] | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -80,15 +89,27 @@ class Transport:
         """The SDK client, loaded on first use."""
         async with self._lock:
             if self._client is None:
-                self._client = sdk.api_client(await sdk.configuration(self.access))
+                self._client = sdk.api_client(await self._configuration())
             return self._client
+
+    async def _configuration(self) -> Configuration:
+        """Load the access; those who waited for a failure meanwhile share it."""
+        now = asyncio.get_running_loop().time
+        if self._unusable is not None and now() - self._unusable[0] < SHARED_FAILURE:
+            known = self._unusable[1]
+            raise ClusterConfigError(known.message, hint=known.hint, detail=known.detail)
+        try:
+            return await sdk.configuration(self.access)
+        except ClusterConfigError as error:
+            self._unusable = now(), error
+            raise
 
     async def send(self, request: Request) -> bytes:
         """Send and read the whole answer.
 
         GETs are repeated on 429 and 5xx, at most twice and within the deadline; a write only
-        on a 429 with ``Retry-After``, because that one was not executed. A 401 reloads the
-        credentials once (tokens of login plugins and token files expire).
+        on a 429 with ``Retry-After``, because that one was not executed. A 401 or an unknown
+        certificate reloads the credentials once (tokens and authorities get replaced).
 
         Raises:
             ClusterUnreachable: No answer in time.
@@ -101,10 +122,12 @@ class Transport:
             client = await self.client()
             try:
                 return await self._once(client, request, deadline - loop.time())
-            except Unauthorized:
+            except (Unauthorized, ClusterUntrusted):
                 if renewed or not await self._renew(client):
                     raise
                 renewed = True
+            except ClusterUnreachable as error:
+                raise await self._explained(request, error) from error.__cause__
             except (TooManyRequests, ServerError) as error:
                 pause = _pause(request, error, attempt)
                 if pause is None or loop.time() + pause >= deadline:
@@ -130,29 +153,46 @@ class Transport:
         client = await self.client()
         try:
             return await self._open(client, request, timeout)
-        except Unauthorized:
+        except (Unauthorized, ClusterUntrusted):
             if not await self._renew(client):
                 raise
             return await self._open(await self.client(), request, timeout)
 
     def unreachable(self, request: Request, exc: BaseException) -> ClusterUnreachable:
         """The error for a broken connection, naming cluster and address."""
-        connecting = isinstance(
-            exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | ConnectionError
-        )
         write = request.method != "GET"
-        what = "cannot be reached" if connecting else "stopped answering"
-        return ClusterUnreachable(
-            f"Cluster {self.access.cluster} at {self.address} {what} "
-            f"(“{request.act}”): {_why(exc)}.",
-            hint=(
-                "The change may have arrived; look before repeating it."
-                if write and not connecting
-                else "Check that the API server runs and that this host can reach it."
-            ),
-            detail=repr(exc),
-            maybe_done=write and not connecting,
-        )
+        cluster = self.access.cluster
+        return outage.unreachable(cluster, self.address, request.act, exc, write=write)
+
+    async def failed_checks(self, timeout: float = HEALTH_TIMEOUT) -> tuple[str, ...]:
+        """Names of the API server's own health checks that fail; none when it is ready.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            ClusterUnreachable: No answer in time.
+            StatusError: It does not say.
+        """
+        request = Request("GET", "/readyz", "readyz", [("verbose", "1")], timeout=timeout)
+        try:
+            await self._once(await self.client(), request, timeout)
+        except ServerError as error:
+            return outage.failed_checks(error.detail) or (error.reason or str(error.status),)
+        return ()
+
+    async def _explained(self, request: Request, error: ClusterUnreachable) -> ClusterUnreachable:
+        """What a request that got no answer in time means, as far as the server can tell."""
+        if not isinstance(error.__cause__, TimeoutError) or isinstance(
+            error.__cause__, aiohttp.ConnectionTimeoutError
+        ):
+            return error
+        try:
+            failed = await self.failed_checks(min(HEALTH_TIMEOUT, request.timeout))
+        except KubernetesError:
+            return error
+        write = request.method != "GET"
+        return outage.slow(self.access.cluster, request.act, request.timeout, failed, write=write)
 
     async def _open(
         self, client: ApiClient, request: Request, timeout: aiohttp.ClientTimeout
@@ -199,9 +239,16 @@ class Transport:
     def _failure(
         self, request: Request, response: aiohttp.ClientResponse, body: bytes
     ) -> StatusError:
-        return from_response(
+        error = from_response(
             self.access.cluster, request.act, response.status, body, response.headers
         )
+        if isinstance(error, Unauthorized):
+            sent = response.request_info.headers.get("Authorization", "")
+            why = outage.expiry(sent, datetime.now(UTC)) or "unauthorized (401)"
+            error.message = f"Cluster {self.access.cluster} does not accept the bot's credentials: "
+            error.message += f"{why}."
+            error.hint = f"Renew the credentials in {sdk.place(self.access)}."
+        return error
 
     async def _renew(self, used: ApiClient) -> bool:
         """Load the credentials anew, unless somebody did since ``used`` was handed out.
@@ -217,7 +264,7 @@ class Transport:
             if self._renewed is not None and now - self._renewed < RENEWAL_PAUSE:
                 return False
             self._renewed = now
-            fresh = sdk.api_client(await sdk.configuration(self.access))
+            fresh = sdk.api_client(await self._configuration())
             for client in self._retired:
                 await client.close()  # type: ignore[no-untyped-call]
             # Requests of other tasks may still use it; it goes with the next renewal.
@@ -236,14 +283,6 @@ def _pause(request: Request, error: TooManyRequests | ServerError, attempt: int)
     if error.retry_after is not None:
         return error.retry_after
     return float(BACKOFF * 2**attempt) * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-
-
-def _why(exc: BaseException) -> str:
-    if isinstance(exc, TimeoutError):
-        return "no answer in time"
-    if isinstance(exc, aiohttp.ClientConnectorError):
-        return exc.os_error.strerror or str(exc.os_error)
-    return str(exc) or type(exc).__name__
 
 
 def to_json(body: bytes) -> Any:

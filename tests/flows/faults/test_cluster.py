@@ -97,14 +97,14 @@ def test_a_burst_of_refusals_and_cut_watches_does_not_stop_a_deploy(
 REFUSALS = {
     "webhook": (
         'admission webhook "policy.example.org" denied the request: no owner is named',
-        "The cluster refused an object of parse",
-        "no owner is named",
+        "the cluster refuses it through admission webhook policy.example.org",
+        "no owner is named. Do what that policy asks for",
     ),
     "quota": (
         'deployments.apps "parse-server" is forbidden: exceeded quota: compute, '
         "requested: pods=2, used: pods=9, limited: pods=10",
-        "does not allow",
-        "exceeded quota: compute",
+        "the cluster has no room left in quota compute",
+        "limited: pods=10. Free some of it, or have the quota raised",
     ),
     "right": (
         'deployments.apps is forbidden: User "onprem" cannot create resource "deployments" '

@@ -148,3 +148,56 @@ def test_warnings_are_not_taken_for_the_reason() -> None:
 
 def test_secrets_are_blanked_longest_first() -> None:
     assert errors.scrub("abc abcdef", ["abc", "abcdef", ""]) == "(secret) (secret)"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (
+            "Kubernetes cluster unreachable: the server has asked for the client to provide "
+            "credentials",
+            errors.Unauthorized,
+            "The cluster does not let helm in",
+        ),
+        (
+            'Kubernetes cluster unreachable: Get "https://h/version": getting credentials: exec: '
+            "executable login failed with exit code 1",
+            errors.Unauthorized,
+            "The cluster does not let helm in",
+        ),
+        (
+            'Kubernetes cluster unreachable: Get "https://h/version": tls: failed to verify '
+            "certificate: x509: certificate signed by unknown authority",
+            errors.Unreachable,
+            "Helm does not trust what answers for the cluster",
+        ),
+        (
+            "query: failed to query with labels: the server has received too many requests and "
+            "has asked us to try again later (get secrets)",
+            errors.Busy,
+            "The cluster is too busy for helm",
+        ),
+        (
+            'UPGRADE FAILED: cannot patch "web" with kind Deployment: admission webhook '
+            '"policy.example.org" denied the request: no owner is named',
+            errors.ObjectRefused,
+            "Helm could not finish parse: the cluster refuses it through admission webhook "
+            "policy.example.org: no owner is named.",
+        ),
+        (
+            'secrets "x" is forbidden: unable to create new content in namespace parse because it '
+            "is being terminated",
+            errors.ObjectRefused,
+            "Helm could not finish parse: the cluster is deleting namespace parse and takes "
+            "nothing new into it.",
+        ),
+    ],
+    ids=["token", "plugin", "authority", "busy", "webhook", "terminating"],
+)
+def test_trouble_on_the_way_to_the_cluster_is_told_apart(
+    said: str, kind: type[errors.HelmError], words: str
+) -> None:
+    found = errors.classify(f"Error: {said}", release="parse", code=1)
+    assert type(found) is kind
+    assert found.message.startswith(words)
+    assert found.hint
