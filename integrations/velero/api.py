@@ -67,7 +67,7 @@ class Api:
                 hint=f"Look at the deployment velero in namespace {self.namespace} and its log.",
             )
         status = part(raw, "status")
-        plugins = [f"{p.get('kind')} {p.get('name')}" for p in status.get("plugins") or ()]
+        plugins = {f"{p.get('kind')} {p.get('name')}" for p in status.get("plugins") or ()}
         return ServerInfo(str(status.get("serverVersion") or ""), tuple(sorted(plugins)))
 
     # -- requests ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@
     ├── NoSuchBackup, NoSuchRestore, NoSuchSchedule, NoSuchLocation
     ├── AlreadyThere      the name is taken
     ├── RequestRefused    the API server does not take the object
+    ├── BadSchedule       times that Velero would not take
     ├── TookTooLong       it did not end in the time given (it goes on)
     ├── DeletionFailed    a backup could not be removed
     ├── DownloadFailed    the store gave nothing, or nothing readable
@@ -57,6 +58,10 @@ class AlreadyThere(VeleroError):
 
 class RequestRefused(VeleroError):
     """The API server refused the object, or the name could not be one."""
+
+
+class BadSchedule(VeleroError):
+    """The times of a schedule cannot be read, or never come."""
 
 
 class TookTooLong(VeleroError):
