@@ -109,8 +109,13 @@ async def set_replicas(
         return item
 
     async def scale() -> dict[str, Any]:
-        await read()
-        await cluster.kube.set_scale(api, namespace, name, replicas)
+        from integrations.kubernetes.errors import Conflict
+
+        try:
+            await cluster.kube.set_scale(api, namespace, name, replicas, uid=uid)
+        except Conflict:
+            await read()
+            raise
         return _result(await read())
 
     async def scaled() -> dict[str, Any] | None:

@@ -259,10 +259,23 @@ class KubeClient:
         )
 
     async def set_scale(
-        self, kind: Kind, namespace: str, name: str, replicas: int, *, dry_run: bool = False
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        replicas: int,
+        *,
+        uid: str = "",
+        dry_run: bool = False,
     ) -> Scale:
-        """Ask for a number of replicas through the scale subresource."""
-        body = {"spec": {"replicas": replicas}}
+        """Ask for a number of replicas through the scale subresource.
+
+        Raises:
+            Conflict: It is not the object with that ``uid`` any more; nothing was changed.
+        """
+        body: dict[str, Any] = {"spec": {"replicas": replicas}}
+        if uid:
+            body["metadata"] = {"uid": uid}
         return scale_from(
             await self.patch(kind, namespace, name, body, subresource="scale", dry_run=dry_run)
         )

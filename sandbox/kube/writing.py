@@ -237,9 +237,18 @@ class Writer:
         kept = target.resource
         live = self._store.get(kept, target.namespace, target.name)
         replicas = wanted_replicas(target.name, scale)
-        given = metadata(scale).get("resourceVersion")
-        if given:
-            _same_version(target, given, live)
+        given = metadata(scale)
+        uid = live["metadata"]["uid"]
+        if given.get("uid", uid) != uid:
+            raise errors.conflict(
+                kept.group,
+                f"{kept.plural}/scale",
+                target.name,
+                f"Precondition failed: UID in precondition: {given['uid']}, "
+                f"UID in object meta: {uid}",
+            )
+        if given.get("resourceVersion"):
+            _same_version(target, given["resourceVersion"], live)
         live.setdefault("spec", {})["replicas"] = replicas
         writer = Manager(options.manager, "Update", kept.api_version, "scale")
         old = self._store.peek(kept, target.namespace, target.name)

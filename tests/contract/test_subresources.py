@@ -63,6 +63,21 @@ async def test_scale_by_put_and_its_refusals(api: Api, workload: Make) -> None:
     assert (await api("GET", path))["spec"]["replicas"] == 1
 
 
+async def test_a_scale_can_be_bound_to_one_object(api: Api, workload: Make) -> None:
+    made = await api("POST", api.path(DEPLOYMENTS), workload("Deployment", replicas=0), expect=201)
+    path = api.path(DEPLOYMENTS, "web", "scale")
+    other = {"metadata": {"uid": "another"}, "spec": {"replicas": 2}}
+    said = await api.fails("PATCH", path, other, kind=MERGE, expect=409)
+    assert said["reason"] == "Conflict"
+    uid = made["metadata"]["uid"]
+    assert said["message"] == (
+        'Operation cannot be fulfilled on deployments/scale.apps "web": Precondition failed: '
+        f"UID in precondition: another, UID in object meta: {uid}"
+    )
+    same = {"metadata": {"uid": uid}, "spec": {"replicas": 2}}
+    assert (await api("PATCH", path, same, kind=MERGE))["spec"] == {"replicas": 2}
+
+
 async def test_scale_of_what_is_not_there(api: Api) -> None:
     path = api.path(DEPLOYMENTS, "no", "scale")
     said = await api.fails("PATCH", path, {"spec": {"replicas": 1}}, kind=MERGE, expect=404)

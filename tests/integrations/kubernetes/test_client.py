@@ -115,6 +115,12 @@ async def test_set_scale_patches_the_subresource(api: Api, client: KubeClient) -
     assert json.loads(api.bodies[0]) == {"spec": {"replicas": 2}}
 
 
+async def test_set_scale_can_be_bound_to_one_object(api: Api, client: KubeClient) -> None:
+    api.will(says({}))
+    await client.set_scale(kinds.STATEFUL_SET, "parse", "db", 2, uid="u-1")
+    assert json.loads(api.bodies[0]) == {"metadata": {"uid": "u-1"}, "spec": {"replicas": 2}}
+
+
 async def test_delete_can_be_bound_to_one_object(api: Api, client: KubeClient) -> None:
     api.will(says({}))
     await client.delete(kinds.POD, "parse", "p", uid="u-1", grace_seconds=0)
