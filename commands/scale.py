@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from bot import (
     Actions,
@@ -30,7 +31,10 @@ from bot.releases.recording import remember_more
 from bot.releases.rollout import wait_for_workloads
 from bot.releases.sizing import set_replicas, set_scaler, sizing, wishes_for
 from bot.releases.targets import WorkloadRef, resolve_workload, workload_target
-from bot.releases.workloads import Found, find_one, load
+from bot.releases.workloads import Found, find_one, kind_of, load
+
+if TYPE_CHECKING:
+    from integrations.kubernetes.autoscaling import Autoscaler
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,8 @@ def view_scaled(result: Scaled, now: int) -> Document:
 
 async def plan_scale(ctx: Ctx, p: Scale) -> Plan:
     """Finds the workload, its autoscaler and its members, and decides what to set."""
-    from integrations.kubernetes.autoscaling import find_autoscaler
-
-    ref = resolve_workload(ctx.scope, p)
-    found = await find_one(ctx.cluster, ref, f"scale {{}} {p.replicas}")
+    found, scaler = await _look(ctx, resolve_workload(ctx.scope, p), p.replicas)
     ref = found.ref
-    scaler = await find_autoscaler(ctx.cluster.kube, ref.namespace, found.kind, ref.name)
     size = sizing(found.replicas, p.replicas, scaler)
     if size.nothing:
         same = f"{found.path} has {p.replicas} replicas already"
@@ -122,6 +122,23 @@ async def plan_scale(ctx: Ctx, p: Scale) -> Plan:
         weight=size.weight,
         typed=ref.name if size.weight is Weight.TYPE else "",
     )
+
+
+async def _look(ctx: Ctx, ref: WorkloadRef, replicas: int) -> tuple[Found, Autoscaler | None]:
+    """The workload and its autoscaler, both at once where it is known what to look for."""
+    from integrations.kubernetes.autoscaling import find_autoscaler
+
+    kube, again = ctx.cluster.kube, f"scale {{}} {replicas}"
+    if ref.kind and ref.name:
+        kind = kind_of(ref.kind).kind
+        found, scaler = await asyncio.gather(
+            find_one(ctx.cluster, ref, again),
+            find_autoscaler(kube, ref.namespace, kind, ref.name),
+        )
+    else:
+        found = await find_one(ctx.cluster, ref, again)
+        scaler = await find_autoscaler(kube, found.ref.namespace, found.kind, found.ref.name)
+    return found, scaler
 
 
 def _place(found: Found) -> dict[str, Any]:
