@@ -144,6 +144,7 @@ def picture(world: Practice, namespace: str) -> Picture:
             sorted(
                 claim["metadata"]["name"]
                 for claim in world.get(f"{core}/persistentvolumeclaims")["items"]
+                if "deletionTimestamp" not in claim["metadata"]
             )
         ),
     )
