@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.releases.targets import AppRef
     from bot.store.overrides import OverrideSet
     from integrations.helm.models import Revision
+    from integrations.kubernetes.models import Table
 
 _OURS = re.compile(r"[0-9a-z]{14} deploy (\S+) by ")
 
@@ -289,14 +290,34 @@ async def missing(ctx: Ctx, ref: AppRef) -> dict[str, str]:
     kube = ctx.clusters(ref.cluster).kube
     name = {"metadata.name": ref.namespace}
     try:
-        there = bool((await kube.table(NAMESPACE, fields=name)).rows)
+        found = await kube.table(NAMESPACE, fields=name)
+        there = bool(found.rows)
     except Forbidden:
         there = True  # who may not see namespaces may not make one either
+    else:
+        _refuse_ending(ref, found)
     needed = ref.config.credentials is not None and not (there and await secret_exists(kube, ref))
     return {
         "namespace": "keep" if there else "create",
         "credentials": "create" if needed else "keep",
     }
+
+
+def _refuse_ending(ref: AppRef, namespaces: Table) -> None:
+    """Refuses to deploy into a namespace that is being deleted.
+
+    Raises:
+        Refused: If it is.
+    """
+    from integrations.kubernetes.refusals import HOLDS
+
+    for row in namespaces.rows:
+        if "Terminating" in row.cells:
+            raise Refused(
+                f"Namespace {ref.namespace} on {ref.cluster} is being deleted",
+                why="it takes nothing new",
+                hint=HOLDS.format(ref.namespace),
+            )
 
 
 def facts(ref: AppRef, live: Live, wanted: Wanted, made: Mapping[str, str]) -> dict[str, Any]:

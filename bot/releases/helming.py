@@ -80,7 +80,7 @@ class HelmStep:
             made = await newest_revision(self.cluster.kube, self.namespace, self.release)
             if self.intent.verb == "uninstall" or made <= base:
                 raise
-            return {"revision": made, "failed": error.message}
+            return {"revision": made, "failed": str(error)}
         if self.intent.verb == "uninstall":
             return {"revision": 0, "failed": ""}
         made = await newest_revision(self.cluster.kube, self.namespace, self.release)

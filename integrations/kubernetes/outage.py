@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from integrations.kubernetes.errors import ClusterUnreachable, ClusterUntrusted
+from integrations.kubernetes.errors import ClusterUnreachable, ClusterUntrusted, Forbidden
+from integrations.kubernetes.refusals import HOLDS
 
 _FAILED_CHECK = re.compile(r"^\[-\](\S+) failed", re.MULTILINE)
 
@@ -87,6 +88,18 @@ def unready(cluster: str, failed: tuple[str, ...]) -> ClusterUnreachable:
     return ClusterUnreachable(
         f"The API server of cluster {cluster} is not ready: {', '.join(failed)}.",
         hint="Wait a minute if it has just started; else look at its log.",
+    )
+
+
+def ending(cluster: str, namespace: str, error: Forbidden) -> Forbidden:
+    """The error for a refusal in a namespace whose deletion has taken our rights with it."""
+    return Forbidden(
+        f"Cluster {cluster} is deleting namespace {namespace}, "
+        "and the bot's rights in it are gone already.",
+        status=error.status,
+        reason=error.reason,
+        hint=HOLDS.format(namespace),
+        detail=error.detail,
     )
 
 

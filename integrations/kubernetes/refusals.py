@@ -18,6 +18,10 @@ class Refusal:
     hint: str
 
 
+HOLDS = (
+    "Wait until it is gone, then make it anew. "
+    "If it stays, `kubectl get namespace {} -o yaml` shows what holds it."
+)
 _TERMINATING = re.compile(r"in namespace (\S+) because it is being terminated")
 _DENIED = re.compile(
     r'admission webhook "([^"]+)" denied the request(?: without explanation|: (.*))?', re.DOTALL
@@ -35,8 +39,7 @@ def refusal(text: str) -> Refusal | None:
         name = found[1].rstrip(".,:")
         return Refusal(
             f"is deleting namespace {name} and takes nothing new into it",
-            "Wait until it is gone, then try again. If it stays, "
-            f"`kubectl get namespace {name} -o yaml` shows what holds it",
+            HOLDS.format(name).rstrip("."),
         )
     if found := _DENIED.search(text):
         why = _plain(found[2] or "it gives no reason")

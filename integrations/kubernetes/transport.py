@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from integrations.kubernetes.errors import (
     ClusterConfigError,
     ClusterUnreachable,
     ClusterUntrusted,
+    Forbidden,
     KubernetesError,
     ServerError,
     StatusError,
@@ -32,6 +34,7 @@ CONNECT_TIMEOUT = 3.0
 """Seconds to open TCP and TLS; with name resolution at most one more."""
 READ_TIMEOUT = 10.0
 """Seconds for a whole ordinary request, retries included."""
+_NAMESPACE = re.compile(r"/apis?/.+?/namespaces/([^/]+)/")
 HEALTH_TIMEOUT = 6.0
 """Seconds for the API server's own health checks; two of them give etcd two seconds each."""
 SHARED_FAILURE = 1.0
@@ -126,6 +129,8 @@ class Transport:
                 if renewed or not await self._renew(client):
                     raise
                 renewed = True
+            except Forbidden as error:
+                raise await self._denied(request, error) from None
             except ClusterUnreachable as error:
                 raise await self._explained(request, error) from error.__cause__
             except (TooManyRequests, ServerError) as error:
@@ -193,6 +198,21 @@ class Transport:
             return error
         write = request.method != "GET"
         return outage.slow(self.access.cluster, request.act, request.timeout, failed, write=write)
+
+    async def _denied(self, request: Request, error: Forbidden) -> Forbidden:
+        """A refusal, told by its cause when the namespace, and with it our rights, is ending."""
+        found = _NAMESPACE.match(request.path)
+        if found is None:
+            return error
+        act = f"get Namespace {found[1]}"
+        look = Request("GET", f"/api/v1/namespaces/{found[1]}", act, timeout=HEALTH_TIMEOUT)
+        try:
+            answer = to_json(await self._once(await self.client(), look, look.timeout))
+        except KubernetesError:
+            return error
+        if (answer.get("status") or {}).get("phase") != "Terminating":
+            return error
+        return outage.ending(self.access.cluster, found[1], error)
 
     async def _open(
         self, client: ApiClient, request: Request, timeout: aiohttp.ClientTimeout

@@ -19,6 +19,7 @@ from integrations.kubernetes.errors import (
     ClusterConfigError,
     ClusterUnreachable,
     ClusterUntrusted,
+    Forbidden,
     StatusError,
     Unauthorized,
 )
@@ -243,3 +244,24 @@ async def test_what_refused_is_told(api: Api, client: KubeClient, said: str, wor
 
 def test_a_missing_right_is_none_of_these() -> None:
     assert refusal('pods is forbidden: User "x" cannot list resource "pods"') is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "message"),
+    [
+        (
+            "Terminating",
+            "Cluster test is deleting namespace parse, and the bot's rights in it are gone "
+            "already.",
+        ),
+        ("Active", "Cluster test does not allow “get Pod parse/p” (403): no."),
+    ],
+)
+async def test_rights_that_went_with_their_namespace_are_not_called_missing(
+    api: Api, client: KubeClient, phase: str, message: str
+) -> None:
+    api.will(fails(403, "Forbidden"), says({"status": {"phase": phase}}))
+    with pytest.raises(Forbidden) as caught:
+        await client.get(kinds.POD, "parse", "p")
+    assert caught.value.message == message
+    assert [r.path for r in api.requests][1:] == ["/api/v1/namespaces/parse"]
