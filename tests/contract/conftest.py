@@ -54,22 +54,23 @@ class Cluster:
         pytest.param(name, marks=[pytest.mark.lab] if by else []) for name, by in WORLDS.items()
     ],
 )
-def world(request: pytest.FixtureRequest) -> tuple[str, Lab | None]:
-    """A world's name and what runs for it; all tests of one world run after each other."""
-    by = WORLDS[request.param]
-    return request.param, request.getfixturevalue(by) if by else None
+def world(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> tuple[str, str, Lab | None]:
+    """A world's name, version and server; all tests of one world run after each other."""
+    name, version, real = request.param, VERSION, None
+    if WORLDS[name]:
+        real = request.getfixturevalue(WORLDS[name])
+        version = real.api("GET", "/version")["gitVersion"]
+    record_testsuite_property(name, version)
+    return name, version, real
 
 
 @pytest.fixture
-async def cluster(
-    world: tuple[str, Lab | None],
-    tmp_path: Path,
-    record_testsuite_property: Callable[[str, object], None],
-) -> AsyncIterator[Cluster]:
-    name, real = world
+async def cluster(world: tuple[str, str, Lab | None], tmp_path: Path) -> AsyncIterator[Cluster]:
+    name, version, real = world
+    minor = int(version.split(".")[1])
     if real is not None:
-        version = real.api("GET", "/version")["gitVersion"]
-        record_testsuite_property(name, version)
 
         async def restart() -> None:
             real.compact()
@@ -77,26 +78,25 @@ async def cluster(
             real.apiserver.kill()
             real.start_apiserver()
 
-        yield Cluster(name, int(version.split(".")[1]), real.kubeconfig, restart)
+        yield Cluster(name, minor, real.kubeconfig, restart)
         return
     kubeconfig = tmp_path / "kubeconfig"
     practice = await PracticeCluster.started("sandbox", kubeconfig, pace=QUICK)
-    record_testsuite_property(name, VERSION)
     store = practice.store
 
     async def forget() -> None:
         store.log.compact(store.version)
 
-    yield Cluster(name, int(VERSION.split(".")[1]), kubeconfig, forget)
+    yield Cluster(name, minor, kubeconfig, forget)
     await practice.close()
 
 
 @pytest.fixture
-def differs(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+def differs(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Says why this test expects something else of this world; the page shows it."""
 
     def say(why: str) -> None:
-        record_property("differs", why)
+        request.node.user_properties.append(("differs", why))
 
     return say
 
