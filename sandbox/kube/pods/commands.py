@@ -44,6 +44,12 @@ def unwrap(command: list[str]) -> list[str]:
     return command if needs_shell or not quoted else quoted
 
 
+def script_file(command: list[str]) -> str:
+    """Return the file that a shell is to run, as in ``sh /etc/some.sh``; empty without."""
+    shell = len(command) == 2 and base(command[0]) in _SHELLS
+    return command[1] if shell and not command[1].startswith("-") else ""
+
+
 def _expands(script: str) -> bool:
     """Whether a shell would put a variable in: a dollar outside of single quotes."""
     inside = False

@@ -12,8 +12,10 @@ from sandbox.kube.clock import parse_timestamp
 from sandbox.kube.controllers.behaviour import Behaviours
 from sandbox.kube.controllers.disruption import evict
 from sandbox.kube.pods import commands, environment, logs, network
+from sandbox.kube.pods.disks import Disks
 from sandbox.kube.pods.logs import Line
 from sandbox.kube.pods.mongo import shell
+from sandbox.kube.pods.mongo.recovery import Hooks
 from sandbox.kube.pods.mongo.sets import Sets, is_mongo
 from sandbox.kube.pods.mongo.syntax import ScriptError
 from sandbox.kube.pods.programs import Known
@@ -36,6 +38,7 @@ class Runtime:
         *,
         written: Written = lambda _pod, _name, _previous: None,
         sync: float = 0.0,
+        patience: float = 60.0,
     ) -> None:
         """Play the inside of pods.
 
@@ -44,14 +47,18 @@ class Runtime:
             behaviours: Where the programs of Jobs are announced.
             written: Knows what ended programs wrote (the kubelet does).
             sync: Seconds a new database member copies data.
+            patience: Seconds that a database's restore waits for the other members.
         """
         self._store, self._written = store, written
         self.sets = Sets(store, sync=sync)
+        self.disks = Disks(store)
+        self._hooks = Hooks(store, self.sets, self.disks, patience)
         behaviours.programs = Known(store, self.sets)
 
     def close(self) -> None:
         """Stop following the store."""
         self.sets.close()
+        self.disks.close()
 
     # --- logs -------------------------------------------------------------
 
@@ -171,6 +178,11 @@ class Runtime:
                 f'unable to upgrade connection: container not found ("{container}") in {name}',
             )
         env = environment.environment(self._store, pod, spec)
+        file = commands.script_file(command)
+        if file and is_mongo(spec):
+            ended = await self._hooks.run(pod, spec, file, env)
+            if ended is not None:
+                return ended
         argv = commands.unwrap(command)
         if argv and commands.base(argv[0]) in ("mongosh", "mongo") and is_mongo(spec):
             return self._mongosh(pod, argv[1:], env, stdin)

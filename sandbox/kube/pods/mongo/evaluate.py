@@ -16,9 +16,12 @@ Function = Callable[..., Any]
 class Host:
     """An object with methods, such as ``db``. Unknown members are refused by name."""
 
-    def __init__(self, name: str, members: Mapping[str, Any]) -> None:
+    def __init__(
+        self, name: str, members: Mapping[str, Any], other: Callable[[str], Any] | None = None
+    ) -> None:
+        """Make one; `other` gives the members that are not listed."""
         self.name = name
-        self._members = members
+        self._members, self._other = members, other
 
     def member(self, name: str) -> Any:
         """Return a method or a value.
@@ -26,9 +29,11 @@ class Host:
         Raises:
             ScriptError: It has none of that name.
         """
-        if name not in self._members:
+        if name in self._members:
+            return self._members[name]
+        if self._other is None:
             raise ScriptError(f"{self.name}.{name} is not known to it")
-        return self._members[name]
+        return self._other(name)
 
 
 class Thrown(Exception):

@@ -46,6 +46,7 @@ class ReplicaSet:
         term: Number of the latest election.
         elected: When that was.
         users: Passwords by user name.
+        documents: Database → collection → documents.
     """
 
     now: Callable[[], float]
@@ -55,6 +56,7 @@ class ReplicaSet:
     term: int = 0
     elected: float = 0.0
     users: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
     _up: dict[str, Server] = field(default_factory=dict)
     _data: dict[str, float] = field(default_factory=dict)
     _frozen: dict[str, float] = field(default_factory=dict)
@@ -172,7 +174,7 @@ class ReplicaSet:
                 )
         self.config, self.term, self.primary = config, 0, None
         long_ago = self.now() - self.sync
-        self._data, self.users = {}, {}
+        self._data, self.users, self.documents = {}, {}, {}
         for member in config["members"]:
             server = self.server(member["host"])
             if server is not None:

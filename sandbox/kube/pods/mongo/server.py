@@ -54,7 +54,7 @@ class Connection:
             MongoError: The server refuses it, or does not have it.
         """
         name = next(iter(body), "")
-        self._authorize(name)
+        self.authorize(name)
         match name:
             case "ping":
                 return {"ok": 1}
@@ -88,7 +88,7 @@ class Connection:
         """
         first = self.local and not self.group.users
         if not first:
-            self._authorize("createUser")
+            self.authorize("createUser")
         member = self.group.own_member(self.server) if self.group.knows(self.server) else None
         if member is None or member["host"] != self.group.primary:
             raise errors.MongoError(10107, "NotWritablePrimary", "not primary")
@@ -100,10 +100,15 @@ class Connection:
 
     def get_user(self, name: str) -> Json | None:
         """Return a user, or None."""
-        self._authorize("usersInfo")
+        self.authorize("usersInfo")
         return {"_id": f"admin.{name}", "user": name} if name in self.group.users else None
 
-    def _authorize(self, name: str) -> None:
+    def authorize(self, name: str) -> None:
+        """Let a command pass or not.
+
+        Raises:
+            MongoError: It needs a log-in.
+        """
         if not self.guarded or self.user or name in _OPEN:
             return
         fresh = not self.group.knows(self.server)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.kube.pods.mongo.documents import collection
 from sandbox.kube.pods.mongo.errors import MongoError
 from sandbox.kube.pods.mongo.evaluate import Evaluator, Host, Thrown
 from sandbox.kube.pods.mongo.rules import full
@@ -122,7 +123,8 @@ def unknown(what: str) -> bytes:
     return (
         f"The practice world's mongosh has no JavaScript engine: {what}. It knows rs.status, "
         "conf, initiate, add, remove, reconfig, stepDown, freeze, db.hello, adminCommand, auth, "
-        "getUser, createUser, print, JSON and EJSON.\n"
+        "getUser, createUser, collections (insertOne, insertMany, findOne, countDocuments, "
+        "deleteMany, drop), print, JSON and EJSON.\n"
     ).encode()
 
 
@@ -219,6 +221,9 @@ def _database(connection: Connection, name: str) -> Host:
             user, password = user.get("user"), user.get("pwd")
         return connection.login(_string(user), _string(password))
 
+    def collection_of(other: str) -> Host:
+        return collection(connection, name, other)
+
     return Host(
         "db",
         {
@@ -231,8 +236,10 @@ def _database(connection: Connection, name: str) -> Host:
             "getName": lambda: name,
             "getUser": connection.get_user,
             "createUser": connection.create_user,
+            "getCollection": collection_of,
             "version": lambda: VERSION,
         },
+        collection_of,
     )
 
 

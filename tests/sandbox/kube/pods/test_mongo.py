@@ -75,7 +75,7 @@ def init_job() -> Json:
     }
 
 
-async def install(cluster: Cluster) -> None:
+async def install(cluster: Cluster, database: Json | None = None) -> None:
     data = {k: base64.b64encode(v.encode()).decode() for k, v in CREDENTIALS.items()}
     meta = {"namespace": "default"}
     cluster.store.create(SECRETS, {"metadata": {"name": "creds", **meta}, "data": data})
@@ -89,7 +89,7 @@ async def install(cluster: Cluster) -> None:
     files = {"hosts": hosts, "init.js": script}
     cluster.store.create(CONFIGMAPS, {"metadata": {"name": "init", **meta}, "data": files})
     cluster.store.create(JOBS, init_job())
-    cluster.store.create(STATEFULSETS, mongo())
+    cluster.store.create(STATEFULSETS, database or mongo())
     await cluster.until(lambda: (j := cluster.get(JOBS, "init")) and condition(j, "Complete"))
     await up(cluster, 3)
 
@@ -267,7 +267,7 @@ async def test_the_charts_probe_and_unknown_scripts(cluster: Cluster) -> None:
     assert (await mongosh(cluster, "db-1", probe.replace("? 0 : 1", "? 4 : 1"))).exit_code == 4
     unknown = await mongosh(cluster, "db-1", "db.users.find()")
     assert unknown.exit_code == 1
-    assert "db.users is not known to it" in unknown.stderr
+    assert "db.users.find is not known to it" in unknown.stderr
     run = bot(cluster)
     said = await run("db-1", ["sh", "-c", "mongosh --quiet --eval 'db.version()'"], timeout=1)
     assert said.stdout == "8.0.15\n"
