@@ -116,7 +116,7 @@ def test_killed_while_helm_works(
     if victim == "bot":
         helm_step = next(step for step, _ in bot.left.edges if step.startswith(work.step))
         assert edges_of(bot.left, helm_step) == ["after"], "it took over what helm had made"
-    _ended_right(world, bot, work, request, namespace, before, [victim])
+    ended_right(world, bot, work, request, namespace, before, [victim])
 
 
 def _stopped(
@@ -140,7 +140,7 @@ def _stopped(
     return request, helm
 
 
-def _ended_right(
+def ended_right(
     world: Practice,
     bot: Bot,
     work: Work,
@@ -149,6 +149,7 @@ def _ended_right(
     before: Picture | None,
     victims: Sequence[str],
 ) -> None:
+    """Asserts that app, release, records and members are as the work leaves them."""
     after = picture(world, namespace)
     names = ("parse-server", "parse-mongodb") if work.replicas else ()
     assert tuple(after.workloads[name]["replicas"] for name in names) == work.replicas
