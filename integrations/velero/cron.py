@@ -1,8 +1,11 @@
 """When a schedule runs next, and when it last should have.
 
-Velero reads schedules with robfig/cron's standard parser: five fields, ``@daily`` and its kin,
-``@every 1h30m``, and perhaps a time zone before them (``CRON_TZ=…`` or ``TZ=…``); without one
-the server's own zone holds, which in its container is UTC. The fields are ``cronsim``'s work.
+Velero 1.18.3 reads schedules with netresearch/go-cron's standard parser: five fields, ``@daily``
+and its kin, ``@every 1h30m``, and perhaps a time zone before them (``CRON_TZ=…`` or ``TZ=…``);
+without one the server's own zone holds, which in its container is UTC. A run must match both the
+day of the month and the day of the week. (Up to 1.18.1 it was robfig/cron, where either sufficed
+when neither is ``*``: better not to write such a schedule.) The fields are ``cronsim``'s work.
+Ranges that wrap around (``fri-mon``) are Velero's alone; write ``fri-sat,sun-mon``.
 """
 
 from __future__ import annotations
@@ -29,9 +32,8 @@ _NAMED = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_RANGES = ("0-59", "0-23", "1-31", "1-12", "0-6")
-_FIELD = re.compile(r"[*?\d,/a-z-]+\Z")
-_STEP = re.compile(r"\*/(\d+)")
+_TERM = r"(?:[*?]|\d+|[a-z]{3})(?:-(?:\d+|[a-z]{3}))?(?:/\d+)?"
+_FIELD = re.compile(rf"{_TERM}(?:,{_TERM})*\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAMPLES = 16
 _HINT = "Five fields such as “0 2 * * *” (2:00 each day), or @daily, @every 6h; UTC unless CRON_TZ="
@@ -66,12 +68,12 @@ class Cron:
             text = text.strip()
         if text.startswith("@every "):
             every = seconds(text.removeprefix("@every "))
-            if every is None or every < 0:
-                raise _bad(cron, "the time after @every is not one")
-            return cls("", zone, max(1, every))
+            if every is None or every < 1:
+                raise _bad(cron, "the time after @every is not one of a second or more")
+            return cls("", zone, every)
         fields = _NAMED.get(text) or _normal(cron, text)
         try:
-            next(CronSim(fields, datetime(2024, 1, 1, tzinfo=UTC)))
+            next(_runs(fields, datetime(2024, 1, 1, tzinfo=UTC)))
         except CronSimError as error:
             raise _bad(cron, str(error).lower()) from error
         except StopIteration as error:
@@ -85,14 +87,14 @@ class Cron:
             while True:
                 at_us += self.every * 1_000_000
                 yield at_us
-        for found in CronSim(self.fields, _moment(at_us, self.zone)):
+        for found in _runs(self.fields, _moment(at_us, self.zone)):
             yield (found - _EPOCH) // timedelta(microseconds=1)
 
     def before(self, at_us: int) -> int:
         """The last run before a moment; for ``@every`` the latest at which it must have been."""
         if self.every is not None:
             return at_us - self.every * 1_000_000
-        found = next(CronSim(self.fields, _moment(at_us, self.zone), reverse=True))
+        found = next(_runs(self.fields, _moment(at_us, self.zone), back=True))
         return (found - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -140,18 +142,16 @@ def next_due(schedule: Schedule) -> int | None:
 
 
 def _normal(cron: str, text: str) -> str:
-    """The fields as ``cronsim`` means the same: it takes more, and ``*/2`` otherwise in days."""
     fields = text.lower().split()
-    if len(fields) != len(_RANGES) or not all(_FIELD.match(f) for f in fields):
+    if len(fields) != 5 or not all(_FIELD.match(f) for f in fields):
         raise _bad(cron, "it does not have five fields of numbers, names and * , - /")
-    made = []
-    for field, whole in zip(fields, _RANGES, strict=True):
-        field = field.replace("?", "*")
-        # A step over all days restricts them in Velero; a star that cronsim sees would not.
-        made.append(_STEP.sub(rf"{whole}/\1", "*" if field == "*/1" else field))
-    if re.search(r"(?<!\d)7(?!\d)", re.sub(r"/\d+", "", made[4])):
-        raise _bad(cron, "Sunday is 0")
-    return " ".join(made)
+    return " ".join(fields).replace("?", "*")
+
+
+def _runs(fields: str, start: datetime, *, back: bool = False) -> CronSim:
+    runs = CronSim(fields, start, reverse=back)
+    runs.day_and = True
+    return runs
 
 
 def _zone(cron: str, name: str) -> tzinfo:

@@ -95,9 +95,9 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         r"unexpected top-level directories",
         "the bucket's folder holds other things; give Velero a prefix of its own",
     ),
-    (r"no such host|server misbehaving", "the store's address is unknown"),
+    (r"no such host|server misbehaving|name or service not known|name resolution", "the store's address is unknown"),
     (
-        r"connection refused|i/o timeout|deadline exceeded|no route to host|"
+        r"connection refused|connect call failed|cannot connect to host|i/o timeout|deadline exceeded|no route to host|"
         r"network is unreachable|connection reset|request send failed|unexpected eof|"
         r"client\.timeout|statuscode: 5\d\d|serviceunavailable|slowdown",
         "the store cannot be reached",

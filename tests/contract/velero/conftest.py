@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,22 @@ async def velero_world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 @pytest.fixture
 async def hands(velero_world: World) -> AsyncIterator[Hands]:
-    async with KubeClient(Access(velero_world.name, velero_world.kubeconfig)) as kube:
-        namespace = f"v-{secrets.token_hex(4)}"
-        await kube.create(kinds.NAMESPACE, None, {"metadata": {"name": namespace}})
-        yield Hands(velero_world, kube, namespace)
-        with suppress(NotFound):
-            await kube.delete(kinds.NAMESPACE, None, namespace)
+    async with _hands(velero_world) as made:
+        yield made
+
+
+@pytest.fixture
+async def others_hands(
+    request: pytest.FixtureRequest, velero_world: World, tmp_path: Path
+) -> AsyncIterator[Hands]:
+    """A second cluster on the store of the first."""
+    if velero_world.name == "sandbox":
+        async with practice.another(velero_world, tmp_path) as made, _hands(made) as found:
+            yield found
+        return
+    server, store = (request.getfixturevalue(n) for n in ("second_velero", "object_store"))
+    async with _hands(_world(server, store)) as found:
+        yield found
 
 
 def _world(server: VeleroServer, store: ObjectStore) -> World:
@@ -64,3 +74,13 @@ def _world(server: VeleroServer, store: ObjectStore) -> World:
         server_stop,
         server_start,
     )
+
+
+@asynccontextmanager
+async def _hands(world: World) -> AsyncIterator[Hands]:
+    async with KubeClient(Access(world.name, world.kubeconfig)) as kube:
+        namespace = f"v-{secrets.token_hex(4)}"
+        await kube.create(kinds.NAMESPACE, None, {"metadata": {"name": namespace}})
+        yield Hands(world, kube, namespace)
+        with suppress(NotFound):
+            await kube.delete(kinds.NAMESPACE, None, namespace)

@@ -17,3 +17,10 @@ async def started(folder: Path) -> AsyncIterator[World]:
     pytest.importorskip("sandbox.velero")
     raise NotImplementedError
     yield  # type: ignore[unreachable]
+
+
+@asynccontextmanager
+async def another(world: World, folder: Path) -> AsyncIterator[World]:
+    """A second practice cluster on the store of ``world``."""
+    raise NotImplementedError
+    yield  # type: ignore[unreachable]

@@ -99,8 +99,8 @@ async def test_kinds_can_be_included_or_left_out(hands: Hands) -> None:
     await hands.app(replicas=0)
     only, without = hands.name("only"), hands.name("without")
     await hands.velero.create_backup(only, spec(hands, resources=["configmaps"]))
-    await hands.velero.create_backup(without, spec(hands, excluded_resources=["secrets"]))
     await hands.velero.follow_backup(only)
+    await hands.velero.create_backup(without, spec(hands, excluded_resources=["secrets"]))
     await hands.velero.follow_backup(without)
 
     kinds_only = {e.kind for e in await hands.velero.entries("Backup", only)}
@@ -202,3 +202,23 @@ async def test_a_server_that_is_down_is_told_within_ten_seconds(hands: Hands) ->
         await hands.world.server_start()
     done = await hands.velero.follow_backup(hands.name("a"))
     assert done.completed, "it is taken up when the server is back"
+
+
+async def test_one_runs_at_a_time_and_the_others_have_a_place_in_the_queue(hands: Hands) -> None:
+    first, second, third = (hands.name(n) for n in ("first", "second", "third"))
+    await hands.app()
+    places: list[int | None] = []
+
+    async def told(backup: Backup) -> None:
+        places.append(backup.queue_position)
+        if not running.completed and places[-1]:
+            await hands.velero.follow_backup(first)
+            # The server looks at its queue when a new one comes; else only each minute.
+            await hands.velero.create_backup(third, spec(hands))
+
+    running = await hands.velero.create_backup(first, spec(hands))
+    await hands.velero.create_backup(second, spec(hands))
+    assert (await hands.velero.follow_backup(second, on_progress=told)).completed
+    assert 1 in places
+    assert places[-1] is None
+    await hands.velero.follow_backup(third)
