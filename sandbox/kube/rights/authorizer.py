@@ -20,20 +20,39 @@ from sandbox.kube.store import Store
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """One binding that a user is in: the rules it gives, or the role that is not there."""
+
+    binding: Json
+    subject: Json
+    rules: list[Json]
+    lost: tuple[Resource, str] | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the rules come from, in words."""
+        meta, reference = self.binding["metadata"], self.binding["roleRef"]
+        here, whom = meta.get("namespace", ""), self.subject["name"]
+        name = f"{meta['name']}/{here}" if here else meta["name"]
+        if self.subject["kind"] == "ServiceAccount":
+            whom = f"{whom}/{self.subject.get('namespace') or here}"
+        role = f"{reference['kind']} {quoted(reference['name'])}"
+        kind = self.subject["kind"]
+        return f"{self.binding['kind']} {quoted(name)} of {role} to {kind} {quoted(whom)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a wish is granted, and by what; or what was in the way of finding out."""
 
     allowed: bool
-    reason: str = ""
+    grant: Grant | None = None
+    error: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """One binding that a user is in: the rules it gives, or the role that is not there."""
-
-    source: str
-    rules: list[Json]
-    lost: tuple[Resource, str] | None = None
+    @property
+    def reason(self) -> str:
+        """In words; empty for an administrator, and where nothing speaks for it."""
+        return f"RBAC: allowed by {self.grant.source}" if self.grant else self.error
 
 
 class Authorizer:
@@ -49,11 +68,11 @@ class Authorizer:
         lost = []
         for grant in self.grants(user, wish.namespace):
             if any(allows(rule, wish) for rule in grant.rules):
-                return Verdict(True, f"RBAC: allowed by {grant.source}")
+                return Verdict(True, grant)
             if grant.lost:
                 kind, name = grant.lost
                 lost.append(f"{kind.singular}.{kind.group} {quoted(name)} not found")
-        return Verdict(False, f"RBAC: {joined(lost)}" if lost else "")
+        return Verdict(False, error=f"RBAC: {joined(lost)}" if lost else "")
 
     def demand(self, user: User, wish: Attributes) -> None:
         """Refuse what a user may not do.
@@ -85,11 +104,10 @@ class Authorizer:
                 continue
             reference = binding["roleRef"]
             rules = self.role_rules(reference, namespace)
-            source = _source(bindings, binding, subject)
             if rules is None:
-                yield Grant(source, [], (_referred(reference), reference["name"]))
+                yield Grant(binding, subject, [], (_referred(reference), reference["name"]))
             else:
-                yield Grant(source, rules)
+                yield Grant(binding, subject, rules)
 
 
 def joined(sentences: list[str]) -> str:
@@ -116,13 +134,3 @@ def _subject_of(user: User, binding: Json, namespace: str) -> Json | None:
             found: Json = subject
             return found
     return None
-
-
-def _source(bindings: Resource, binding: Json, subject: Json) -> str:
-    meta, reference, whom = binding["metadata"], binding["roleRef"], subject["name"]
-    here = meta.get("namespace", "")
-    name = f"{meta['name']}/{here}" if here else meta["name"]
-    if subject["kind"] == "ServiceAccount":
-        whom = f"{whom}/{subject.get('namespace') or here}"
-    role = f"{reference['kind']} {quoted(reference['name'])}"
-    return f"{bindings.kind} {quoted(name)} of {role} to {subject['kind']} {quoted(whom)}"

@@ -44,7 +44,9 @@ def read(headers: Iterable[tuple[str, str]]) -> Mask | None:
         ApiError: 400, when they name no user.
     """
     found = [
-        (name.lower(), value) for name, value in headers if name[:12].lower() == PREFIX and value
+        (name.lower(), value)
+        for name, value in headers
+        if name[0] in "iI" and name[:12].lower() == PREFIX and value
     ]
     if not found:
         return None
