@@ -113,7 +113,7 @@ def _result(test: ElementTree.Element) -> Result:
     if skipped is not None:
         return Result(SKIPPED, skipped.attrib.get("message", ""))
     told = (p.attrib["value"] for p in test.iter("property") if p.attrib["name"] == "differs")
-    return Result(PASSED, "; ".join(told))
+    return Result(PASSED, "; ".join(dict.fromkeys(told)))
 
 
 def render(report: Report) -> str:
