@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bot.engine.running import Running, ended_json
 from bot.engine.turns import Turns
 from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
 from bot.locks import LockPath, conflicts
-from bot.render.document import Actions, Button, Document, Note, Table
+from bot.render.document import Actions, Button, Document, Note
 from bot.spec import Command
 from bot.store import locks, requests, sticky_locks
 from bot.store.audit import AuditEvent, Kind
@@ -48,23 +48,39 @@ class Changes:
         self._parts, self._running, self._durable = parts, running, durable
         self._turns = turns
 
-    async def begin(self, request: Request, decoded: Decoded) -> Answer | None:
+    async def begin(
+        self, request: Request, decoded: Decoded, acked: Awaitable[bool] | None = None
+    ) -> Answer | None:
         """Plans an acknowledged request and launches it, asks for a decision, or refuses it.
+
+        A plan only reads, so it is made while the acknowledgement is written: `acked` tells whether
+        the request goes on; None when it is on disk already.
 
         Returns:
             What only the asker sees, when it ends here.
         """
         async with self._turns.plan(request.cluster, waits=decoded[0].locks):
-            return await self._begin(request, *decoded)
+            return await self._begin(request, *decoded, acked or _true())
 
     async def _begin(
-        self, request: Request, command: Command[Any, Any], params: Any
+        self,
+        request: Request,
+        command: Command[Any, Any],
+        params: Any,
+        acked: Awaitable[bool],
     ) -> Answer | None:
         began = self._parts.clock()
-        try:
-            plan = await self._plan(request, command, params, asker_of(request))
-        except Exception as error:
-            return await self._refuse(request, await self._why(request, command, error))
+        plan, ours = await asyncio.gather(
+            self._plan(request, command, params, asker_of(request)), acked, return_exceptions=True
+        )
+        if isinstance(ours, BaseException):
+            raise ours
+        if not ours:
+            return None
+        if isinstance(plan, Exception):
+            return await self._refuse(request, await self._why(request, command, plan))
+        if isinstance(plan, BaseException):
+            raise plan
         if plan.nothing:
             return await self._nothing(request, plan)
         weight = approvals.required(self._parts.config().policy, command.name, plan)
@@ -98,7 +114,7 @@ class Changes:
                     hint="Look at what it would do now, and ask again",
                 ),
                 by,
-                *_difference(request.plan or {}, plan),
+                *messages.difference(request.plan or {}, plan),
             )
         return await self._launch(request, command, plan, began, confirmed_by=by.actor)
 
@@ -321,6 +337,10 @@ class Changes:
         return messages.asked(asker_of(request), request.text, request.id, request.created_at)
 
 
+async def _true() -> bool:
+    return True
+
+
 def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) -> AuditEvent:
     place = place_of(request)
     return AuditEvent(
@@ -336,15 +356,3 @@ def _busy(held: locks.OperationLock, now: int) -> Busy:
         f"{held.what} (job {held.request_id})",
         hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
     )
-
-
-def _difference(before: Mapping[str, Any], plan: Plan) -> tuple[Table, ...]:
-    """What was shown beside what would happen now."""
-    shown = {what: f"{old} → {new}" for what, old, new in before.get("changes", ())}
-    now = {c.what: f"{c.before} → {c.after}" for c in plan.changes}
-    rows = tuple(
-        (what, shown.get(what, "–"), now.get(what, "–"))
-        for what in {**shown, **now}
-        if shown.get(what) != now.get(what)
-    )
-    return (Table(("what", "as shown", "as it is now"), rows),) if rows else ()

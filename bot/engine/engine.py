@@ -182,15 +182,20 @@ class Engine:
         now = self._parts.clock()
         # Kept in full, for a restart decides again whether they may.
         origin = {**request.origin, "asker": dataclasses.asdict(who)}
-        acked = await self._parts.store.write(
-            lambda db: requests.transition(
-                db, request.id, State.ACKED, expect={State.RECEIVED}, acked_at=now, origin=origin
+        acked = asyncio.ensure_future(
+            self._parts.store.write(
+                lambda db: requests.transition(
+                    db,
+                    request.id,
+                    State.ACKED,
+                    expect={State.RECEIVED},
+                    acked_at=now,
+                    origin=origin,
+                )
             )
         )
-        if not acked:
-            return None
         known = dataclasses.replace(request, origin=origin)
-        return await self._changes.begin(known, (parsed.command, parsed.params))
+        return await self._changes.begin(known, (parsed.command, parsed.params), acked)
 
     async def _decide(self, admission: Admission, who: Asker) -> Answer | None:
         request, act = admission.request, admission.press["act"]

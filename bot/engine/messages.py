@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bot.context import Asker, Plan, Weight
 from bot.errors import OnpremError, sentence
@@ -151,3 +152,15 @@ def dry_run(plan: Plan) -> Document:
 def said(text: str) -> Document:
     """One plain sentence."""
     return Document.of(Title(text))
+
+
+def difference(before: Mapping[str, Any], plan: Plan) -> tuple[Table, ...]:
+    """What was shown beside what would happen now."""
+    shown = {what: f"{old} → {new}" for what, old, new in before.get("changes", ())}
+    now = {c.what: f"{c.before} → {c.after}" for c in plan.changes}
+    rows = tuple(
+        (what, shown.get(what, "–"), now.get(what, "–"))
+        for what in {**shown, **now}
+        if shown.get(what) != now.get(what)
+    )
+    return (Table(("what", "as shown", "as it is now"), rows),) if rows else ()
