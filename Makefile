@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-lab lab lint docs pictures clean
+.PHONY: demo test test-lab contract lab lint docs pictures clean
 
 demo: $(VENV)/.ready-run
 	@$(BIN)/onprem demo
@@ -15,6 +15,12 @@ test: $(VENV)/.ready-dev
 test-lab: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.cluster build
 	@ONPREM_REQUIRE="$$ONPREM_REQUIRE lab" $(BIN)/python -m pytest -m lab
+
+# What holds in the practice cluster and on real ones, as a page made from the results.
+contract: $(VENV)/.ready-dev
+	@$(BIN)/python -m tests.cluster build
+	@ONPREM_REQUIRE="$$ONPREM_REQUIRE lab" $(BIN)/python -m pytest tests/contract --junit-xml=$(VENV)/contract.xml; \
+	code=$$?; $(BIN)/python -m tests.contract.page $(VENV)/contract.xml > docs/contract.md && exit $$code
 
 lab: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.cluster up
