@@ -314,7 +314,7 @@ def _refuse_ending(ref: AppRef, namespaces: Table) -> None:
     for row in namespaces.rows:
         if "Terminating" in row.cells:
             raise Refused(
-                f"Namespace {ref.namespace} on {ref.cluster} is being deleted",
+                f"Cluster {ref.cluster} is deleting namespace {ref.namespace}",
                 why="it takes nothing new",
                 hint=HOLDS.format(ref.namespace),
             )
