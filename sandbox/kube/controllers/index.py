@@ -69,7 +69,7 @@ class Index:
         ]
 
     def orphans(self, resource: Resource, namespace: str) -> list[Json]:
-        """Pods or ReplicaSets without a controller, which a matching one adopts."""
+        """Pods, ReplicaSets or revisions without a controller, which a matching one adopts."""
         return list(self._orphans.get((resource.key, namespace), {}).values())
 
     def on_node(self, node: str) -> list[Json]:
@@ -81,4 +81,4 @@ class Index:
         return list(self._pods_in.get(namespace, {}).values())
 
 
-_ADOPTABLE = frozenset({"pods", "replicasets.apps"})
+_ADOPTABLE = frozenset({"pods", "replicasets.apps", "controllerrevisions.apps"})

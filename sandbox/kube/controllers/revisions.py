@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from sandbox.kube.controllers.base import Context
-from sandbox.kube.controllers.meta import Json, canonical, digest, labels, owner_ref, uid
+from sandbox.kube.controllers.meta import (
+    Json,
+    canonical,
+    digest,
+    labels,
+    matches,
+    owner_ref,
+    uid,
+)
 from sandbox.kube.resources import CONTROLLERREVISIONS
 
 HASH_LABEL = "controller-revision-hash"
@@ -19,6 +27,17 @@ def all_of(ctx: Context, owner: Json) -> list[Json]:
     return sorted(
         ctx.index.owned(uid(owner), CONTROLLERREVISIONS), key=lambda r: int(r.get("revision", 0))
     )
+
+
+def adopt(ctx: Context, owner: Json) -> None:
+    """Take matching revisions that nobody owns, as a restore leaves them."""
+    for revision in ctx.index.orphans(CONTROLLERREVISIONS, owner["metadata"]["namespace"]):
+        if matches(owner["spec"]["selector"], labels(revision)):
+            ctx.edit(
+                CONTROLLERREVISIONS,
+                revision,
+                lambda copy: copy["metadata"].__setitem__("ownerReferences", [owner_ref(owner)]),
+            )
 
 
 def ensure(ctx: Context, owner: Json) -> Json:

@@ -13,15 +13,18 @@ from sandbox.kube.controllers import claims, revisions
 from sandbox.kube.controllers.base import Controller, Handler
 from sandbox.kube.controllers.meta import (
     Json,
+    controller_of,
     deleting,
     key_of,
     labels,
+    matches,
     owner_ref,
     pod_available,
     pod_ready,
     uid,
 )
 from sandbox.kube.controllers.work import Key
+from sandbox.kube.eventlog import Event
 from sandbox.kube.resources import PODS, STATEFULSETS, Resource
 
 SOURCE = "statefulset-controller"
@@ -34,14 +37,24 @@ class StatefulSets(Controller):
     level = 1
 
     def watches(self) -> Mapping[Resource, Handler]:
-        """StatefulSets and their pods."""
-        return {STATEFULSETS: self.enqueue, PODS: self.enqueue_owner("StatefulSet")}
+        """StatefulSets, their pods, and pods without an owner."""
+        return {STATEFULSETS: self.enqueue, PODS: self._pod_changed}
+
+    def _pod_changed(self, event: Event) -> None:
+        self.enqueue_owner("StatefulSet")(event)
+        if event.type != "DELETED" and controller_of(event.object) is None:
+            namespace = event.object["metadata"]["namespace"]
+            for candidate in self.ctx.store.scan(STATEFULSETS, namespace):
+                if _belongs(candidate, event.object):
+                    self.ctx.work.add(self.name, key_of(candidate))
 
     def reconcile(self, key: Key) -> None:
         """Take a step, then write the status."""
         sts = self.ctx.store.peek(STATEFULSETS, *key)
         if sts is None:
             return
+        if not deleting(sts):
+            self._adopt(sts)
         update = revisions.ensure(self.ctx, sts)
         current = (sts.get("status") or {}).get("currentRevision")
         if not current or not any(
@@ -51,6 +64,17 @@ class StatefulSets(Controller):
         if not deleting(sts):
             _Step(self, sts, current, update).take()
         self._write_status(sts, current, update["metadata"]["name"])
+
+    def _adopt(self, sts: Json) -> None:
+        """Take the set's pods and revisions that nobody owns, as a restore leaves them."""
+        revisions.adopt(self.ctx, sts)
+        for pod in self.ctx.index.orphans(PODS, sts["metadata"]["namespace"]):
+            if _belongs(sts, pod) and not deleting(pod):
+                self.ctx.edit(
+                    PODS,
+                    pod,
+                    lambda copy: copy["metadata"].__setitem__("ownerReferences", [owner_ref(sts)]),
+                )
 
     def pods_of(self, sts: Json) -> dict[int, Json]:
         """Return the set's pods by ordinal."""
@@ -92,6 +116,13 @@ class StatefulSets(Controller):
             self.again(key_of(sts), min(soon))
         used = {current, update, *(f"{sts['metadata']['name']}-{_tag(pod)}" for pod in pods)}
         revisions.clean(self.ctx, sts, used)
+
+
+def _belongs(sts: Json, pod: Json) -> bool:
+    """Whether a pod has the labels of a set and a name that it would give."""
+    parent, _, number = pod["metadata"]["name"].rpartition("-")
+    named = parent == sts["metadata"]["name"] and number.isdigit()
+    return named and matches(sts["spec"]["selector"], labels(pod))
 
 
 class _Step:

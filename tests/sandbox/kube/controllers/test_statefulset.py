@@ -155,3 +155,49 @@ async def test_retention_policy_removes_claims(cluster: Cluster) -> None:
     cluster.store.delete(STATEFULSETS, "default", "db", propagation="Background")
     await cluster.until(lambda: not cluster.store.scan(PERSISTENTVOLUMECLAIMS))
     await cluster.until(lambda: not cluster.store.scan(PERSISTENTVOLUMES))
+
+
+@pytest.mark.parametrize("first", ["pods", "owner"])
+async def test_pods_that_nobody_owns_are_taken_as_they_are(cluster: Cluster, first: str) -> None:
+    cluster.store.create(STATEFULSETS, statefulset())
+    await cluster.until(done(cluster, 3))
+    pods = [without_owner(pod) for pod in cluster.pods()]
+    [revision] = cluster.store.list(CONTROLLERREVISIONS, "default")
+    cluster.store.delete(STATEFULSETS, "default", "db", propagation="Foreground")
+    await cluster.until(lambda: not cluster.pods() and not cluster.get(STATEFULSETS, "db"))
+
+    stranger = without_owner(pods[0]) | {"metadata": {**pods[0]["metadata"], "name": "db-x"}}
+    cluster.store.create(PODS, stranger)
+    cluster.store.create(CONTROLLERREVISIONS, without_owner(revision))
+    if first == "owner":
+        cluster.store.create(STATEFULSETS, statefulset(replicas=0))
+        await cluster.until(lambda: done(cluster, 0)())
+        change(cluster, replicas=3)
+    made = {
+        pod["metadata"]["name"]: cluster.store.create(PODS, pod)["metadata"]["uid"] for pod in pods
+    }
+    if first == "pods":
+        cluster.store.create(STATEFULSETS, statefulset())
+
+    def taken() -> bool:
+        return all(
+            (pod := cluster.get(PODS, name)) and ready(pod) and pod["metadata"]["ownerReferences"]
+            for name in made
+        )
+
+    await cluster.until(taken)
+    assert {
+        p["metadata"]["name"]: p["metadata"]["uid"] for p in cluster.pods()
+    }.items() > made.items()
+    assert "ownerReferences" not in cluster.store.get(PODS, "default", "db-x")["metadata"]
+    [kept] = cluster.store.list(CONTROLLERREVISIONS, "default")
+    assert kept["metadata"]["name"] == revision["metadata"]["name"]
+    assert kept["metadata"]["ownerReferences"][0]["name"] == "db"
+
+
+def without_owner(obj: Json) -> Json:
+    """An object as Velero brings it back: no owner, no uid, no status, nothing bound."""
+    meta = {k: obj["metadata"][k] for k in ("name", "namespace", "labels")}
+    rest = {k: v for k, v in obj.items() if k not in ("metadata", "status", "spec")}
+    spec = {k: v for k, v in (obj.get("spec") or {}).items() if k != "nodeName"}
+    return {**rest, "metadata": meta, **({"spec": spec} if spec else {})}

@@ -133,6 +133,32 @@ async def test_a_restore_waits_for_the_other_members(db: Cluster) -> None:
     assert (await waiting).stdout.startswith("Restored 3 documents")
 
 
+async def test_pods_that_come_back_before_their_owner_become_one_set(db: Cluster) -> None:
+    # Velero's order: claims, pods, and only then the StatefulSet that adopts them.
+    await hook(db, "db-0", "dump.sh")
+    content = db.runtime.disks.read(disk(db, "db-0"))
+    saved = [p for p in db.pods() if p["metadata"]["name"].startswith("db-")]
+    await lose(db, replicas=0)
+    db.store.delete(STATEFULSETS, "default", "db")
+    for pod in saved:
+        meta = {k: pod["metadata"][k] for k in ("name", "namespace", "labels")}
+        spec = {k: v for k, v in pod["spec"].items() if k != "nodeName"}
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        named = {"name": f"data-{meta['name']}", "namespace": "default"}
+        db.store.create(PERSISTENTVOLUMECLAIMS, {"metadata": named, "spec": claim})
+        db.store.create(PODS, {"metadata": meta, "spec": spec})
+    await up(db, 3)
+    uid = db.store.get(PODS, "default", "db-0")["metadata"]["uid"]
+    db.runtime.disks.write(disk(db, "db-0"), content)
+    waiting = asyncio.create_task(hook(db, "db-0", "restore.sh"))
+    await asyncio.sleep(0)
+    db.store.create(STATEFULSETS, with_hooks())
+    done = await waiting
+    assert done.stdout.startswith("Restored 3 documents"), done.stderr
+    assert await count(db, "db-2") == 3
+    assert db.store.get(PODS, "default", "db-0")["metadata"]["uid"] == uid
+
+
 async def test_what_came_after_the_dump_goes(db: Cluster) -> None:
     await hook(db, "db-0", "dump.sh")
     await write(db, "deleteMany({})")
