@@ -37,8 +37,8 @@ TOTAL = 120.0
 LIMIT = 64 * 1024 * 1024
 """Bytes of one file, unpacked: a log of half a million lines."""
 
-_READY = "Completed PartiallyFailed Failed"
-"""Phases of which the server hands out files; it would refuse earlier ones without a word."""
+_READY = frozenset({"Completed", "PartiallyFailed", "Failed", "Deleting"})
+"""Phases of which there are files; of earlier ones the address leads nowhere."""
 
 
 async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
@@ -55,7 +55,7 @@ async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
         DownloadFailed: The store gives nothing, or nothing readable.
     """
     what = f"{type(run).__name__} {run.name}"
-    if run.phase not in _READY.split() and not run.phase.startswith(("Waiting", "Finalizing")):
+    if run.phase not in _READY and not run.phase.startswith(("Waiting", "Finalizing")):
         raise NotReadyYet(
             f"{what} has no stored {_noun(target)} (yet): its phase is {run.phase}.",
             hint="; ".join(run.problems) or "Look again when it has ended.",
@@ -73,7 +73,7 @@ async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
             "its address is known inside the cluster only.",
             detail=repr(error),
         ) from error
-    return await asyncio.to_thread(_unpacked, packed, what, target)
+    return await asyncio.to_thread(unpacked, packed, what, target)
 
 
 async def _signed(velero: Velero, run: Backup | Restore, target: str, what: str) -> str:
@@ -152,7 +152,9 @@ async def _get(url: str, trust: ssl.SSLContext | bool, what: str, target: str) -
                 f"The store refuses the {_noun(target)} of {what} ({answer.status}): {cause}.",
                 detail=said,
             )
-        return await answer.content.read() if (answer.content_length or 0) <= LIMIT else b""
+        if (answer.content_length or 0) > LIMIT:
+            raise _too_long(what, target)
+        return await answer.content.read()
 
 
 def _as_is(url: str) -> Any:
@@ -161,7 +163,12 @@ def _as_is(url: str) -> Any:
     return URL(url, encoded=True)
 
 
-def _unpacked(packed: bytes, what: str, target: str) -> str:
+def unpacked(packed: bytes, what: str, target: str) -> str:
+    """Return the text in a gzip file.
+
+    Raises:
+        DownloadFailed: It is damaged, cut short, or longer than ``LIMIT``.
+    """
     engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         text = engine.decompress(packed, LIMIT)
@@ -170,13 +177,17 @@ def _unpacked(packed: bytes, what: str, target: str) -> str:
             f"The {_noun(target)} of {what} is damaged in the store.", detail=repr(error)
         ) from error
     if engine.unconsumed_tail:
-        raise DownloadFailed(
-            f"The {_noun(target)} of {what} is longer than {LIMIT >> 20} MB.",
-            hint="Read it with Velero's own command line.",
-        )
+        raise _too_long(what, target)
     if not engine.eof:
         raise DownloadFailed(f"The {_noun(target)} of {what} is cut short in the store.")
     return text.decode("utf-8", "replace")
+
+
+def _too_long(what: str, target: str) -> DownloadFailed:
+    return DownloadFailed(
+        f"The {_noun(target)} of {what} is longer than {LIMIT >> 20} MB.",
+        hint="Read it with Velero's own command line.",
+    )
 
 
 def _noun(target: str) -> str:

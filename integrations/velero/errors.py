@@ -81,31 +81,49 @@ class NotReadyYet(VeleroError):
 
 
 _CAUSES: tuple[tuple[str, str], ...] = (
-    # First match wins. What S3 stores, Go's dialer and Velero's plugins say.
-    (r"nosuchbucket|bucket does not exist|notfound: not found.*bucket", "no such bucket"),
+    # First match wins. What S3 stores, Go's and Python's dialers and Velero itself say.
+    (r"nosuchbucket|bucket does not exist", "no such bucket"),
+    (
+        r"unable to get credentials|no valid credential|nocredentialproviders|"
+        r"failed to (retrieve|refresh).*credential",
+        "Velero has no key for the store: the Secret that the location names lacks it",
+    ),
     (
         r"invalidaccesskeyid|access key id you provided does not exist|signaturedoesnotmatch|"
-        r"invalid.*credential|no valid credential|failed to (retrieve|refresh).*credential|"
-        r"nocredentialproviders|expiredtoken|invalidtoken",
+        r"expiredtoken|invalidtoken",
         "the store does not accept the key",
     ),
     (r"accessdenied|access denied|forbidden|statuscode: 403", "the store denies access"),
+    (r"server gave http response to https", "the store speaks http, but its address says https"),
     (r"x509|certificate|tls:", "the store's certificate is not trusted"),
     (
         r"unexpected top-level directories",
         "the bucket's folder holds other things; give Velero a prefix of its own",
     ),
-    (r"no such host|server misbehaving|name or service not known|name resolution", "the store's address is unknown"),
     (
-        r"connection refused|connect call failed|cannot connect to host|i/o timeout|deadline exceeded|no route to host|"
-        r"network is unreachable|connection reset|request send failed|unexpected eof|"
-        r"client\.timeout|statuscode: 5\d\d|serviceunavailable|slowdown",
+        r"no such host|server misbehaving|name or service not known|name resolution",
+        "the store's address is unknown",
+    ),
+    (
+        r"connection refused|connect call failed|cannot connect to host|i/o timeout|"
+        r"deadline exceeded|no route to host|network is unreachable|connection reset|"
+        r"request send failed|unexpected eof|client\.timeout|statuscode: 5\d\d|"
+        r"serviceunavailable|slowdown",
         "the store cannot be reached",
     ),
-    (r"insufficient.*storage|storage.*full|quota|xminiostoragefull|enospc", "the store is full"),
-    (r"backup storage location.*not found|unable to locate objectstore plugin|unable to find "
-     r"plugin", "Velero lacks the plugin for this store"),
-)  # fmt: skip
+    (r"storage.*full|xminiostoragefull|quota|enospc|no space left", "the store is full"),
+    (
+        r"unable to (locate|find) (objectstore )?plugin",
+        "Velero lacks the plugin for this kind of store",
+    ),
+    (r"read-only mode", "its storage location is read-only"),
+    (r"in unavailable state", "its storage location is Unavailable"),
+    (r"backup is still in progress", "it is still being made"),
+)
+_WRAPPING = re.compile(
+    r"^(BackupStorageLocation \"[^\"]*\" is unavailable: |backup deletion failed: |"
+    r"rpc error: code = \w+ desc = )+"
+)
 _COMPILED = tuple((re.compile(pattern), cause) for pattern, cause in _CAUSES)
 
 
@@ -119,5 +137,5 @@ def store_cause(message: str) -> str:
     for pattern, cause in _COMPILED:
         if pattern.search(lower):
             return cause
-    words = " ".join(message.split())
+    words = _WRAPPING.sub("", " ".join(message.split()))
     return words if len(words) <= 160 else words[:159] + "…"
