@@ -14,6 +14,7 @@ from sandbox.kube.faults import Faults
 from sandbox.kube.pods import Runtime
 from sandbox.kube.server import KubeServer
 from sandbox.kube.store import Store
+from sandbox.velero import ObjectStore, PracticeVelero
 
 
 class PracticeCluster:
@@ -25,6 +26,7 @@ class PracticeCluster:
         store: The objects behind it.
         controllers: What brings workloads to life; `controllers.world` is for faults.
         kubeconfig: The file for clients.
+        velero: Its Velero, if it was asked for.
     """
 
     def __init__(
@@ -38,13 +40,27 @@ class PracticeCluster:
         self.name, self.server, self.controllers = name, server, controllers
         self.store = server.store
         self.kubeconfig = kubeconfig
+        self.velero: PracticeVelero | None = None
         self._runtime = runtime
 
     @classmethod
     async def started(
-        cls, name: str, kubeconfig: Path, *, pace: Pace, port: int = 0
+        cls,
+        name: str,
+        kubeconfig: Path,
+        *,
+        pace: Pace,
+        port: int = 0,
+        objects: ObjectStore | None = None,
     ) -> PracticeCluster:
         """Starts a cluster on 127.0.0.1 and writes its kubeconfig, for its owner only.
+
+        Args:
+            name: What the configuration calls it.
+            kubeconfig: Where that file goes.
+            pace: How fast its workloads live.
+            port: Where it listens; 0 takes a free port.
+            objects: A started object store; with one the cluster has a Velero that uses it.
 
         Raises:
             OSError: The port is taken, or the file cannot be written.
@@ -56,6 +72,10 @@ class PracticeCluster:
         cluster = cls(name, server, controllers, runtime, kubeconfig)
         try:
             await server.start(port)
+            if objects is not None:
+                cluster.velero = PracticeVelero.installed(
+                    store, runtime, behaviours, objects, pace=pace
+                )
             write_private(kubeconfig, json.dumps(server.kubeconfig(), indent=1))
         except BaseException:
             await cluster.close()
@@ -80,6 +100,8 @@ class PracticeCluster:
 
     async def close(self) -> None:
         """Ends API and controllers."""
+        if self.velero is not None:
+            await self.velero.close()
         await self.server.close()
         await self.controllers.close()
         self._runtime.close()
