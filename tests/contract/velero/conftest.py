@@ -39,6 +39,13 @@ async def hands(velero_world: World) -> AsyncIterator[Hands]:
 
 
 @pytest.fixture
+async def lab_hands(lab_velero: VeleroServer, object_store: ObjectStore) -> AsyncIterator[Hands]:  # noqa: F811
+    """The real server's alone, for what the practice world does otherwise by intention."""
+    async with _hands(_world(lab_velero, object_store)) as made:
+        yield made
+
+
+@pytest.fixture
 async def others_hands(
     request: pytest.FixtureRequest, velero_world: World, tmp_path: Path
 ) -> AsyncIterator[Hands]:
