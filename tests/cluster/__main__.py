@@ -13,8 +13,9 @@ from pathlib import Path
 from tests.cluster.build import Builder, BuildError
 from tests.cluster.lab import OLDER, SERVERS, Lab, servers_of
 from tests.cluster.process import ServerFailed
+from tests.cluster.recovery import TOOLS
 
-TESTED = (*SERVERS, *servers_of(OLDER), "kubectl", "helm4")
+TESTED = (*SERVERS, *servers_of(OLDER), *TOOLS, "kubectl", "helm4")
 """What `make test-lab` needs."""
 
 
