@@ -1,4 +1,4 @@
-"""The product's own state as commands see it: jobs, roles, rules, audit, locks, overrides.
+"""The product's own state as commands see it: jobs, roles, rules, audit, locks, overrides, drills.
 
 A facade over `bot.store` and the permission check, so that commands know neither SQL nor
 transactions. Every change of policy and locks writes its audit row in the same transaction.
@@ -8,6 +8,7 @@ Nothing heavy is imported until it is used.
 from __future__ import annotations
 
 from bot.desk.base import Powers
+from bot.desk.drills import DrillDesk
 from bot.desk.people import PeopleDesk, subject_of
 from bot.desk.permissions import PermissionDesk, Standing
 from bot.desk.records import RecordDesk
@@ -16,5 +17,5 @@ from bot.desk.releases import ReleaseDesk
 __all__ = ["Desk", "Powers", "Standing", "subject_of"]
 
 
-class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk):
+class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk, DrillDesk):
     """State for commands; made with a `Store` and the `Powers` of its neighbours."""

@@ -150,6 +150,26 @@ MESSAGES = (
 )
 
 
+RECOVERY = (
+    """CREATE TABLE drills (
+        request_id TEXT PRIMARY KEY, cluster TEXT NOT NULL, app TEXT NOT NULL,
+        backup TEXT NOT NULL, backup_at INTEGER, actor TEXT NOT NULL, person TEXT NOT NULL,
+        started_at INTEGER NOT NULL, finished_at INTEGER NOT NULL, ready_after INTEGER,
+        proved INTEGER NOT NULL, why TEXT NOT NULL, findings TEXT NOT NULL) STRICT""",
+    "CREATE INDEX drills_app ON drills (cluster, app, finished_at)",
+    "CREATE INDEX drills_backup ON drills (cluster, backup)",
+)
+
+THREADS = (
+    """CREATE TABLE alert_threads (
+        message_key TEXT PRIMARY KEY, condition TEXT NOT NULL, cluster TEXT NOT NULL,
+        title TEXT NOT NULL, body TEXT NOT NULL, opened_at INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL, closed_at INTEGER) STRICT""",
+    """CREATE UNIQUE INDEX alert_threads_open ON alert_threads (condition)
+        WHERE closed_at IS NULL""",
+)
+
+
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
         for group in groups:
@@ -164,6 +184,7 @@ def schema() -> Migrations:
     migrations = Migrations(SET)
     first = _statements(REQUESTS, LOCKS, AUDIT, POLICY, OVERRIDES, MESSAGES)
     migrations(name="0001_start")(first)
+    migrations(name="0002_recovery")(_statements(RECOVERY, THREADS))
     return migrations
 
 
