@@ -32,6 +32,7 @@ from bot.releases.charts import base_values, find_chart
 from bot.releases.deployment import Wanted
 from bot.releases.live import final_picture
 from bot.releases.overrides import CHART_VERSION, VERSION, Wish
+from bot.releases.patience import patiently
 from bot.releases.recording import remember
 from bot.releases.rollout import wait_for_release
 from bot.releases.targets import AppRef, app_ref, app_target
@@ -184,7 +185,7 @@ async def deploy(ctx: Ctx, p: Deploy, op: Op) -> Deployed:
         await _give_up(ctx, ref, op, revision, why)
     await remember(ctx, op, ref.target, revision, wishes)
     made = tuple(what for what, act in facts["make"].items() if act == "create")
-    return await _deployed(ctx, ref, revision, base, wanted, made)
+    return await patiently(op, lambda: _deployed(ctx, ref, revision, base, wanted, made))
 
 
 async def _again(ref: AppRef, wishes: tuple[Wish, ...]) -> Wanted:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Drifted, Failed
 from bot.releases.live import newest_revision
+from bot.releases.patience import patiently
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Op
@@ -77,14 +78,17 @@ class HelmStep:
         except Cancelled:
             raise
         except IntegrationError as error:
-            made = await newest_revision(self.cluster.kube, self.namespace, self.release)
+            made = await patiently(self.op, self._newest)
             if self.intent.verb == "uninstall" or made <= base:
                 raise
             return {"revision": made, "failed": str(error)}
         if self.intent.verb == "uninstall":
             return {"revision": 0, "failed": ""}
-        made = await newest_revision(self.cluster.kube, self.namespace, self.release)
+        made = await patiently(self.op, self._newest)
         return {"revision": made, "failed": ""}
+
+    async def _newest(self) -> int:
+        return await newest_revision(self.cluster.kube, self.namespace, self.release)
 
     async def _leave_nothing_pending(self) -> None:
         """After helm was told to stop: a release that stays pending refuses every later deploy."""

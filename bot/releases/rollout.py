@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed
 from bot.releases.live import Object, describe_workload, release_workloads
+from bot.releases.patience import patiently
 from bot.releases.words import listed
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Op
+    from integrations.errors import IntegrationError
     from integrations.kubernetes.client import KubeClient
     from integrations.kubernetes.follow import FollowResult, Target, WorkloadState
 
@@ -34,7 +36,10 @@ async def wait_for_release(
     async def follow() -> dict[str, Any]:
         from integrations.kubernetes.follow import workload_targets
 
-        items = await release_workloads(cluster.kube, namespace, release)
+        async def read() -> list[Object]:
+            return list(await release_workloads(cluster.kube, namespace, release))
+
+        items = await patiently(op, read, timeout=timeout)
         return await _follow(op, cluster, namespace, workload_targets(items), timeout)
 
     async def look() -> dict[str, Any] | None:
@@ -160,30 +165,55 @@ async def _follow(
 
     async with _telling(op) as tell:
         result: FollowResult = await follow_workloads(
-            cluster.kube, namespace, targets, timeout=timeout, on_change=tell
+            cluster.kube,
+            namespace,
+            targets,
+            timeout=timeout,
+            on_change=tell.picture,
+            on_lost=tell.lost,
         )
     return {"ok": result.ok, "why": result.message}
 
 
-@contextlib.asynccontextmanager
-async def _telling(op: Op) -> AsyncIterator[Any]:
-    """Says under the running step how far it is, always the newest picture only."""
-    newest: list[str] = [""]
-    changed = asyncio.Event()
+class _Teller:
+    """The newest thing to say: how far it is, or why that cannot be seen."""
 
-    def tell(states: tuple[WorkloadState, ...]) -> None:
-        newest[0] = _progress(states)
-        changed.set()
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self._picture, self._trouble = "", ""
+
+    def picture(self, states: tuple[WorkloadState, ...]) -> None:
+        """Takes a picture."""
+        self._picture = _progress(states)
+        self.changed.set()
+
+    def lost(self, error: IntegrationError | None) -> None:
+        """Takes why the cluster is away, or None when it is back."""
+        trouble = f"waiting for the cluster: {error.message}" if error else ""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self.changed.set()
+
+    @property
+    def words(self) -> str:
+        """What to say now."""
+        return self._trouble or self._picture
+
+
+@contextlib.asynccontextmanager
+async def _telling(op: Op) -> AsyncIterator[_Teller]:
+    """Says under the running step how far it is, always the newest picture only."""
+    teller = _Teller()
 
     async def say() -> None:
         while True:
-            await changed.wait()
-            changed.clear()
-            await op.say(newest[0])
+            await teller.changed.wait()
+            teller.changed.clear()
+            await op.say(teller.words)
 
     task = asyncio.create_task(say())
     try:
-        yield tell
+        yield teller
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

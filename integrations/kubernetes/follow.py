@@ -20,7 +20,7 @@ from integrations.kubernetes.kinds import POD, REPLICA_SET, WORKLOADS, Kind
 from integrations.kubernetes.models import Object
 from integrations.kubernetes.revision import current_pods, selects
 from integrations.kubernetes.rollout import Rollout, observed, rollout_status
-from integrations.kubernetes.watch import Change, Event, Watch, watch
+from integrations.kubernetes.watch import Change, Event, OnLost, Watch, watch
 
 WATCH_SECONDS = 30
 """Short watches: a silently dead connection costs a follower at most this and ten seconds."""
@@ -98,6 +98,7 @@ async def follow_workloads(
     *,
     timeout: float,
     on_change: OnChange | None = None,
+    on_lost: OnLost | None = None,
 ) -> FollowResult:
     """Watch workloads and their pods until the outcome is clear.
 
@@ -107,12 +108,13 @@ async def follow_workloads(
         targets: What to follow; none is a success at once.
         timeout: Seconds until giving up (a result, not an error).
         on_change: See ``OnChange``.
+        on_lost: See ``OnLost``; each of several watches tells for itself.
 
     Raises:
         StatusError: Watching itself is refused (missing right).
         ClusterConfigError: The cluster's access is unusable.
     """
-    follower = _Follower(client, namespace, tuple(targets), on_change)
+    follower = _Follower(client, namespace, tuple(targets), on_change, on_lost)
     return await follower.run(timeout)
 
 
@@ -125,6 +127,7 @@ class _Follower:
         namespace: str,
         targets: tuple[Target, ...],
         on_change: OnChange | None,
+        on_lost: OnLost | None,
     ) -> None:
         self._targets = targets
         self._on_change = on_change
@@ -145,6 +148,7 @@ class _Follower:
                     namespace=namespace,
                     fields=self._only(kind),
                     timeout_seconds=WATCH_SECONDS,
+                    on_lost=on_lost,
                 ),
             )
             for kind in kinds

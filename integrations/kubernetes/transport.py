@@ -37,6 +37,8 @@ READ_TIMEOUT = 10.0
 _NAMESPACE = re.compile(r"/apis?/.+?/namespaces/([^/]+)/")
 HEALTH_TIMEOUT = 6.0
 """Seconds for the API server's own health checks; two of them give etcd two seconds each."""
+JUST_STARTED = 60.0
+"""Seconds after an outage in which a refusal is asked for twice."""
 SHARED_FAILURE = 1.0
 """Seconds for which an unusable access is not tried again."""
 RETRIES = 2
@@ -74,6 +76,7 @@ class Transport:
         self._client: ApiClient | None = None
         self._retired: list[ApiClient] = []
         self._renewed: float | None = None
+        self._lost: float | None = None
         self._unusable: tuple[float, ClusterConfigError] | None = None
         self._lock = asyncio.Lock()
 
@@ -120,7 +123,7 @@ class Transport:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + request.timeout
-        attempt, renewed = 0, False
+        attempt, renewed, doubted = 0, False, False
         while True:
             client = await self.client()
             try:
@@ -130,8 +133,11 @@ class Transport:
                     raise
                 renewed = True
             except Forbidden as error:
-                raise await self._denied(request, error) from None
+                if doubted or not await self._doubtful():
+                    raise await self._denied(request, error) from None
+                doubted = True
             except ClusterUnreachable as error:
+                self._lost = loop.time()
                 raise await self._explained(request, error) from error.__cause__
             except (TooManyRequests, ServerError) as error:
                 pause = _pause(request, error, attempt)
@@ -160,6 +166,10 @@ class Transport:
             return await self._open(client, request, timeout)
         except (Unauthorized, ClusterUntrusted):
             if not await self._renew(client):
+                raise
+            return await self._open(await self.client(), request, timeout)
+        except Forbidden:
+            if not await self._doubtful():
                 raise
             return await self._open(await self.client(), request, timeout)
 
@@ -198,6 +208,24 @@ class Transport:
             return error
         write = request.method != "GET"
         return outage.slow(self.access.cluster, request.act, request.timeout, failed, write=write)
+
+    async def _doubtful(self) -> bool:
+        """Whether a refusal may be one of a server that had just started.
+
+        Until it has read its roles, a new API server refuses everything to everybody.
+
+        Raises:
+            ClusterUnreachable: It is not ready yet.
+        """
+        now = asyncio.get_running_loop().time()
+        recently = self._lost is not None and now - self._lost < JUST_STARTED
+        try:
+            failed = await self.failed_checks()
+        except StatusError:  # even its health is for nobody yet
+            failed = ("it refuses everything",) if recently else ()
+        if failed:
+            raise outage.unready(self.access.cluster, failed)
+        return recently
 
     async def _denied(self, request: Request, error: Forbidden) -> Forbidden:
         """A refusal, told by its cause when the namespace, and with it our rights, is ending."""

@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +46,10 @@ QUICK_END = 1.0
 _HOPELESS = (
     BadRequest, ClusterConfigError, Forbidden, InvalidName, NotFound, Unauthorized,
 )  # fmt: skip
+
+
+OnLost = Callable[[KubernetesError | None], None]
+"""Told why contact with the server was lost, and None when it is back; must not block."""
 
 
 class Change(StrEnum):
@@ -92,7 +96,9 @@ class Watch:
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
         timeout_seconds: int = TIMEOUT_SECONDS,
+        on_lost: OnLost | None = None,
     ) -> None:
+        self._on_lost = on_lost
         self._client = client
         self._kind = kind
         self._namespace = namespace
@@ -132,6 +138,8 @@ class Watch:
                 raise
             except KubernetesError as error:
                 self.last_error, self._version = error, ""
+                if self._on_lost is not None and not isinstance(error, Gone):
+                    self._on_lost(error)
                 failures += 1
                 await _pause(failures)
 
@@ -144,6 +152,8 @@ class Watch:
         return [*self._compare(found.items), Event(Change.SYNCED, {})]
 
     def _alive(self) -> None:
+        if self.last_error is not None and self._on_lost is not None:
+            self._on_lost(None)
         self.last_contact, self.last_error = time.monotonic(), None
 
     def _compare(self, items: list[Object]) -> list[Event]:
@@ -245,11 +255,12 @@ def watch(
     labels: Mapping[str, str] | None = None,
     fields: Mapping[str, str] | None = None,
     timeout_seconds: int = TIMEOUT_SECONDS,
+    on_lost: OnLost | None = None,
 ) -> Watch:
     """Make a watch, for ``async for``; nothing is sent before the first step.
 
     After each (new) list a ``SYNCED`` event follows. ``staleness()`` of the returned object
-    tells how old its picture is.
+    tells how old its picture is, and ``on_lost`` is told whenever contact is lost or back.
     """
     return Watch(
         client,
@@ -258,6 +269,7 @@ def watch(
         labels=labels,
         fields=fields,
         timeout_seconds=timeout_seconds,
+        on_lost=on_lost,
     )
 
 

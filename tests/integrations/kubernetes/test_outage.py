@@ -260,8 +260,35 @@ def test_a_missing_right_is_none_of_these() -> None:
 async def test_rights_that_went_with_their_namespace_are_not_called_missing(
     api: Api, client: KubeClient, phase: str, message: str
 ) -> None:
-    api.will(fails(403, "Forbidden"), says({"status": {"phase": phase}}))
+    api.will(fails(403, "Forbidden"), says({}), says({"status": {"phase": phase}}))
     with pytest.raises(Forbidden) as caught:
         await client.get(kinds.POD, "parse", "p")
     assert caught.value.message == message
-    assert [r.path for r in api.requests][1:] == ["/api/v1/namespaces/parse"]
+    assert [r.path for r in api.requests][1:] == ["/readyz", "/api/v1/namespaces/parse"]
+
+
+async def test_a_refusal_of_a_server_that_is_not_ready_is_not_believed(
+    api: Api, client: KubeClient
+) -> None:
+    api.will(fails(403, "Forbidden"), ill("[-]poststarthook/rbac failed: reason withheld\n"))  # type: ignore[arg-type]
+    with pytest.raises(ClusterUnreachable) as caught:
+        await client.get(kinds.POD, "parse", "p")
+    assert str(caught.value) == (
+        "The API server of cluster test is not ready: poststarthook/rbac. "
+        "Wait a minute if it has just started; else look at its log."
+    )
+
+
+async def test_soon_after_an_outage_a_refusal_is_asked_for_twice(
+    api: Api, client: KubeClient
+) -> None:
+    async def cuts(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    api.will(cuts, fails(403, "Forbidden"), says({}), says({"metadata": {"name": "p"}}))
+    with pytest.raises(ClusterUnreachable):
+        await client.patch(kinds.POD, "parse", "p", {})
+    found = await client.get(kinds.POD, "parse", "p")
+    assert found["metadata"]["name"] == "p"
