@@ -294,14 +294,14 @@ def _deploy(place: Place, figures: Figures, runs: int) -> None:
         figures.add(f"Helm 3.17 `upgrade --install --wait`, {what}", took["helm3"])
         figures.add(f"Helm 4 `upgrade --install --wait`, {what}", took["helm4"])
         for kind, word in (("bot3", "3.17"), ("bot4", "4")):
-            share = middle[kind] / middle["helm3"]
-            old = (
-                figures.promised(f"{what} beside Helm 3.17", share, 0.5) if half else f"{share:.2f}"
+            whose = f"{what} with Helm {word}"
+            old = middle[kind] / middle["helm3"]
+            beside = (
+                figures.promised(f"{whose} beside Helm 3.17", old, 0.5) if half else f"{old:.2f}"
             )
-            new = figures.promised(
-                f"{what} with Helm {word} beside Helm 4", middle[kind] / middle["helm4"], 1.1
-            )
-            note = f"{old} of Helm 3.17, {new} of Helm 4"
+            new = middle[kind] / middle["helm4"]
+            note = f"{beside} of Helm 3.17, "
+            note += f"{figures.promised(f'{whose} beside Helm 4', new, 1.1)} of Helm 4"
             figures.add(f"`onprem deploy` with Helm {word}, {what}", took[kind], note)
     note = figures.promised("ready until told", statistics.median(told), 0.3)
     figures.add("ready at the API until told, with the terminal's end", told, note)
