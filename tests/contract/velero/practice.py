@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.cluster import PracticeCluster
@@ -12,15 +13,36 @@ from sandbox.world import PACES
 from tests.contract.velero.world import World
 
 
+@dataclass(frozen=True)
+class _Practice(World):
+    objects: ObjectStore
+
+
 @asynccontextmanager
 async def started(folder: Path) -> AsyncIterator[World]:
     """A practice cluster with Velero and its store."""
+    objects = ObjectStore()
+    await objects.start()
+    try:
+        async with _cluster(folder / "kubeconfig", objects) as made:
+            yield made
+    finally:
+        await objects.close()
+
+
+@asynccontextmanager
+async def another(world: World, folder: Path) -> AsyncIterator[World]:
+    """A second practice cluster on the store of ``world``."""
+    assert isinstance(world, _Practice)
+    async with _cluster(folder / "kubeconfig-other", world.objects) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _cluster(kubeconfig: Path, objects: ObjectStore) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
-        objects = ObjectStore()
-        await objects.start()
-        stack.push_async_callback(objects.close)
         cluster = await PracticeCluster.started(
-            "sandbox", folder / "kubeconfig", pace=PACES["fast"], objects=objects
+            "sandbox", kubeconfig, pace=PACES["fast"], objects=objects
         )
         stack.push_async_callback(cluster.close)
         velero = cluster.velero
@@ -33,12 +55,13 @@ async def started(folder: Path) -> AsyncIterator[World]:
         async def server_start() -> None:
             velero.fault("away", False)
 
-        yield World(
+        yield _Practice(
             "sandbox",
-            cluster.kubeconfig,
+            kubeconfig,
             "velero",
             objects.away,
             objects.back,
             server_stop,
             server_start,
+            objects,
         )
