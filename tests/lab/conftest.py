@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from tests.cluster.build import Builder
 from tests.cluster.fixtures import lab, older_lab  # noqa: F401
 from tests.cluster.lab import Json, Lab
-from tests.lab.grounds import PATIENCE, ROOT, Grounds, grounds_on
+from tests.lab.grounds import PATIENCE, ROOT, Grounds, grounds_on, wait_for
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,31 @@ def helm_settings(which: str) -> dict[str, Any]:
     return {"executable": str(Builder().build(["helm4"])["helm4"])} if which == "helm4" else {}
 
 
+@contextmanager
+def running(config: Path) -> Iterator[None]:
+    """The bot as a service; commands then reach it by its socket."""
+    log = config.with_name("bot.log")
+    command = [sys.executable, "-m", "bot.cli", "--config", str(config), "run"]
+    with log.open("wb") as stream, subprocess.Popen(command, stderr=stream, cwd=ROOT) as process:
+        try:
+            wait_for(
+                lambda: process.poll() is not None or "ready\n" in log.read_text(), "it is ready"
+            )
+            assert process.poll() is None, log.read_text()
+            yield
+        finally:
+            process.terminate()
+
+
 @pytest.fixture(params=["helm3", "helm4"])
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
-    """The bot with one helm; `older-` before it means the oldest Kubernetes."""
-    older, _, helm = request.param.rpartition("-")
-    place: Grounds = request.getfixturevalue("older_grounds" if older else "grounds")
-    yield Site(place, place.config(tmp_path, helm=helm_settings(helm)))
+    """The bot with one helm; `older-` before it: on the oldest Kubernetes; `alone-`: no service.
+
+    Without a service each command is the bot for itself.
+    """
+    how, _, helm = request.param.rpartition("-")
+    place: Grounds = request.getfixturevalue("older_grounds" if how == "older" else "grounds")
+    config = place.config(tmp_path, helm=helm_settings(helm))
+    with nullcontext() if how == "alone" else running(config):
+        yield Site(place, config)
     place.clear()

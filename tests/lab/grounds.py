@@ -22,7 +22,6 @@ from tests.cluster.lab import Json, Lab, Refused
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0
 NAMESPACE = "parse"
-WORKLOADS = ("deployments", "statefulsets", "jobs", "horizontalpodautoscalers")
 CORE, APPS, BATCH = "/api/v1", "/apis/apps/v1", "/apis/batch/v1"
 CONTENT = {
     APPS: ("deployments", "statefulsets", "daemonsets"),

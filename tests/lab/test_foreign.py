@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab.charts import begun, published
-from tests.lab.conftest import Site, helm_settings
+from tests.lab.conftest import Site, helm_settings, running
 from tests.lab.grounds import Grounds
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(240)]
@@ -23,9 +24,12 @@ def host(grounds: Grounds, tmp_path: Path) -> Iterator[Run]:
 
     def make(name: str, chart: Path, *, helm: str = "helm3", **app: Any) -> Site:
         apps = {name: {"namespace": "parse", "chart": str(chart), "timeout": 60, **app}}
-        return Site(grounds, grounds.config(tmp_path, apps=apps, helm=helm_settings(helm)))
+        config = grounds.config(tmp_path, apps=apps, helm=helm_settings(helm))
+        service.enter_context(running(config))
+        return Site(grounds, config)
 
-    yield make
+    with ExitStack() as service:
+        yield make
     grounds.clear()
 
 

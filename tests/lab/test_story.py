@@ -17,7 +17,7 @@ def image(site: Site) -> str:
     return str(containers[0]["image"]).rpartition(":")[2]
 
 
-@pytest.mark.parametrize("site", ["helm3", "helm4", "older-helm3"], indirect=True)
+@pytest.mark.parametrize("site", ["alone-helm3", "helm4", "older-helm3"], indirect=True)
 def test_an_app_from_its_first_install_to_its_end(site: Site) -> None:
     assert "Everything works" in site.works("check")
     assert "is not deployed" in site.works("status", "parse")
