@@ -128,7 +128,8 @@ class Api:
     def absent(self, kind: Kind, name: str, error: NotFound) -> VeleroError:
         """What a 404 means: no such object, or no Velero at all."""
         found = _MISSING.get(kind.kind)
-        if error.reason != "NotFound" or found is None:
+        # The kind being unknown is a 404 as well; only of an object it says which one.
+        if f'"{name}" not found' not in error.message or found is None:
             return self._not_installed(error)
         return found[0](
             f"There is no {found[1]} {name} in cluster {self.kube.cluster}.", detail=error.detail

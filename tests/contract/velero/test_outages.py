@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -28,26 +29,17 @@ async def test_every_question_to_a_server_that_is_down_ends_within_ten_seconds(
     backup = await hands.velero.follow_backup(hands.name("a"))
     await hands.world.server_stop()
     try:
-        began = time.monotonic()
-        with pytest.raises(ServerAway):
-            await hands.velero.server()
-        assert time.monotonic() - began < 10
-
-        began = time.monotonic()
-        with pytest.raises(ServerAway):
-            await hands.velero.logs("Backup", backup.name)
-        assert time.monotonic() - began < 10
-
         request = await hands.velero.request_deletion(backup)
-        began = time.monotonic()
-        with pytest.raises(ServerAway):
-            await hands.velero.follow_gone(backup.name, request=request)
-        assert time.monotonic() - began < 10
-
         await hands.velero.create_restore(hands.name("r"), RestoreSpec(backup.name))
         began = time.monotonic()
-        with pytest.raises(ServerAway):
-            await hands.velero.follow_restore(hands.name("r"))
+        answers = await asyncio.gather(
+            hands.velero.server(),
+            hands.velero.logs("Backup", backup.name),
+            hands.velero.follow_gone(backup.name, request=request),
+            hands.velero.follow_restore(hands.name("r")),
+            return_exceptions=True,
+        )
+        assert [type(a) for a in answers] == [ServerAway] * 4
         assert time.monotonic() - began < 10
     finally:
         await hands.world.server_start()
