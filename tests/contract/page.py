@@ -55,12 +55,12 @@ class Report:
 
     Attributes:
         versions: What each world said its version was.
-        times: When each world's run began, in ISO 8601.
+        times: When each world's runs began.
     """
 
     results: dict[Case, dict[str, Result]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    times: dict[str, str] = field(default_factory=dict)
+    times: dict[str, set[str]] = field(default_factory=dict)
 
 
 def case_of(file: str, name: str) -> tuple[Case, str] | None:
@@ -102,7 +102,8 @@ def _add(report: Report, suite: ElementTree.Element) -> None:
         if split is None:
             continue
         case, world = split
-        report.times[world] = suite.attrib["timestamp"][:16].replace("T", " ")
+        began = suite.attrib["timestamp"][:16].replace("T", " ")
+        report.times.setdefault(world, set()).add(began)
         report.results.setdefault(case, {})[world] = _result(test)
 
 
@@ -135,7 +136,7 @@ def _head(report: Report) -> Iterator[str]:
     yield "|---|" + "---|" * len(WORLDS)
     rows = {
         "Kubernetes": [report.versions.get(world, "") for world in WORLDS],
-        "run began (UTC)": [report.times.get(world, "") for world in WORLDS],
+        "run began (UTC)": ["<br>".join(sorted(report.times.get(world, ()))) for world in WORLDS],
     }
     for text, mark in (("passed", PASSED), ("failed", FAILED), ("skipped", SKIPPED)):
         rows[text] = [

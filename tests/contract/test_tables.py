@@ -56,7 +56,7 @@ async def test_columns(
 ) -> None:
     wanted = COLUMNS[resource].split(" ")
     if resource == "serviceaccounts" and cluster.minor < 34:
-        differs("1.33 still counts secrets that nobody makes any more")
+        differs("it still counts secrets that nobody makes any more")
         wanted.insert(1, "Secrets")
     table = await api("GET", api.path(resource), accept=TABLE)
     assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")

@@ -42,7 +42,7 @@ async def test_what_a_token_request_answers(
     meta = made["metadata"]
     assert (meta["name"], meta["namespace"]) == ("bot", api.namespace)
     if cluster.minor < 34:
-        differs("1.33 does not tell the account's uid")
+        differs("it does not tell the account's uid")
         assert "uid" not in meta
     else:
         assert meta["uid"] == account["metadata"]["uid"]
