@@ -140,7 +140,8 @@ def starved(grounds: Grounds, webhook: Webhook) -> Iterator[None]:
 
     def turned_away() -> bool:
         try:
-            bot.api("GET", secrets)
+            # One object takes one seat; a list takes more, and would be turned away too early.
+            bot.api("GET", f"{secrets}/none")
         except Refused as error:
             return error.code == 429
         return False
