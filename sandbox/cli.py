@@ -36,7 +36,7 @@ def parser(prog: str = "onprem sandbox") -> argparse.ArgumentParser:
         type=_ports,
         default=Ports(),
         metavar="NAME=PORT,…",
-        help="fixed ports for kubernetes, spare, slack, control (default: free ones)",
+        help="fixed ports for kubernetes, spare, slack, control, objects (default: free ones)",
     )
     options.add_argument(
         "--state",

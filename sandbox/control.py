@@ -1,7 +1,8 @@
 """Failures over HTTP, for programs that use the practice world.
 
 `GET /faults` tells what there is and what is in force; `POST /faults` with `{"fault": "api-503"}`
-puts one in force; `DELETE /faults` ends those of the API and brings Slack back.
+puts one in force; `DELETE /faults` ends those of the API and of Velero, and brings Slack and
+the object store back.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from sandbox.cluster import PracticeCluster
 from sandbox.slack import SlackServer
 from sandbox.slack.guard import guarded
 from sandbox.trouble import HELP, NoSuchFault, Trouble
+from sandbox.velero import ObjectStore
 
 
 class Control:
     """The practice world's switchboard on 127.0.0.1."""
 
-    def __init__(self, clusters: Sequence[PracticeCluster], slack: SlackServer) -> None:
-        self._clusters, self._slack = list(clusters), slack
+    def __init__(
+        self, clusters: Sequence[PracticeCluster], slack: SlackServer, objects: ObjectStore
+    ) -> None:
+        self._clusters, self._slack, self._objects = list(clusters), slack, objects
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -48,7 +52,8 @@ class Control:
 
     async def _get(self, _request: web.Request) -> web.StreamResponse:
         force = {c.name: c.server.faults.to_json() for c in self._clusters}
-        return web.json_response({"known": HELP.splitlines(), "api": force})
+        velero = {c.name: c.velero.faults.active for c in self._clusters if c.velero}
+        return web.json_response({"known": HELP.splitlines(), "api": force, "velero": velero})
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -56,7 +61,7 @@ class Control:
             word = body["fault"] if isinstance(body, dict) else None
             if not isinstance(word, str):
                 raise NoSuchFault('post {"fault": "api-503"}')
-            await Trouble.parse(word).apply(self._clusters, self._slack)
+            await Trouble.parse(word).apply(self._clusters, self._slack, self._objects)
         except KeyError:
             return web.json_response({"error": 'post {"fault": "api-503"}'}, status=400)
         except ValueError as error:
@@ -64,5 +69,5 @@ class Control:
         return await self._get(request)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        await Trouble("none").apply(self._clusters, self._slack)
+        await Trouble("none").apply(self._clusters, self._slack, self._objects)
         return await self._get(request)

@@ -15,6 +15,7 @@ from sandbox.kube.faults import Fault
 if TYPE_CHECKING:
     from sandbox.cluster import PracticeCluster
     from sandbox.slack import SlackServer
+    from sandbox.velero import ObjectStore
 
 HELP = """\
 api-503, api-500, api-429[=TIMES]   the Kubernetes API refuses requests (all, or that many)
@@ -25,7 +26,14 @@ image-missing=PATTERN               images that fit cannot be pulled
 image-crash=PATTERN                 their containers crash
 image-unready=PATTERN               their containers never become ready
 slack-away, slack-back              Slack cannot be reached, or can again
-none                                all failures of the API end, and Slack is back
+store-away, store-back              the object store refuses connections, or is back
+velero-away, velero-back            Velero's server processes nothing, or is started again
+velero-sticks, velero-moves         its runs make no progress, or go on
+backup-fails, backup-partial        backups end Failed, or PartiallyFailed
+volumes-fail                        the data of volumes is neither saved nor restored
+restore-fails, restore-partial      restores end Failed, or PartiallyFailed
+restore-warns                       each restore adds a warning
+none                                API and Velero have no failures, Slack and store are back
 """
 
 
@@ -54,14 +62,16 @@ class Trouble:
         """
         name, sign, value = word.strip().partition("=")
         takes_it = name in (*_VALUED, *_CODES) if value else name not in _VALUED
-        known = name in (*_CLUSTER, "slack-away", "slack-back")
+        known = name in (*_CLUSTER, *_SERVICES)
         if not known or not takes_it or bool(sign) != bool(value):
             raise NoSuchFault(f"{word!r} is no failure of the practice world. There are:\n{HELP}")
         trouble = cls(name, value)
         _check(trouble)
         return trouble
 
-    async def apply(self, clusters: list[PracticeCluster], slack: SlackServer) -> None:
+    async def apply(
+        self, clusters: list[PracticeCluster], slack: SlackServer, objects: ObjectStore
+    ) -> None:
         """Puts it in force, in every cluster.
 
         Raises:
@@ -69,6 +79,11 @@ class Trouble:
         """
         if self.name in ("slack-away", "slack-back", "none"):
             await (slack.away() if self.name == "slack-away" else slack.back())
+        if self.name in ("store-away", "store-back", "none"):
+            await (objects.away() if self.name == "store-away" else objects.back())
+            for cluster in clusters:
+                if cluster.velero is not None:
+                    cluster.velero.look()
         if self.name in _CLUSTER:
             for cluster in clusters:
                 try:
@@ -98,6 +113,21 @@ def _slow(cluster: PracticeCluster, value: str) -> None:
     cluster.server.faults.add(Fault(0, times=None, delay=float(value)))
 
 
+def _velero(switch: str, value: bool = True) -> Callable[[PracticeCluster, str], None]:
+    def apply(cluster: PracticeCluster, _value: str) -> None:
+        if cluster.velero is not None:
+            cluster.velero.fault(switch, value)
+
+    return apply
+
+
+def _none(cluster: PracticeCluster, _value: str) -> None:
+    cluster.server.faults.clear()
+    if cluster.velero is not None:
+        cluster.velero.heal()
+
+
+_SERVICES = ("slack-away", "slack-back", "store-away", "store-back")
 _CODES = ("api-429", "api-500", "api-503")
 _VALUED = ("api-slow", "node-down", "node-up", "image-missing", "image-crash", "image-unready")
 _CLUSTER: dict[str, Callable[[PracticeCluster, str], object]] = {
@@ -109,5 +139,15 @@ _CLUSTER: dict[str, Callable[[PracticeCluster, str], object]] = {
     "image-missing": lambda cluster, image: cluster.controllers.world.fail_image(image),
     "image-crash": lambda cluster, image: cluster.controllers.world.crash(image),
     "image-unready": lambda cluster, image: cluster.controllers.world.never_ready(image),
-    "none": lambda cluster, _: cluster.server.faults.clear(),
+    "velero-away": _velero("away"),
+    "velero-back": _velero("away", False),
+    "velero-sticks": _velero("sticks"),
+    "velero-moves": _velero("sticks", False),
+    "backup-fails": _velero("backup_fails"),
+    "backup-partial": _velero("backup_partial"),
+    "volumes-fail": _velero("volumes_fail"),
+    "restore-fails": _velero("restore_fails"),
+    "restore-partial": _velero("restore_partial"),
+    "restore-warns": _velero("restore_warns"),
+    "none": _none,
 }

@@ -25,6 +25,7 @@ from sandbox.control import Control
 from sandbox.kube.controllers import Pace
 from sandbox.slack import Limits, SlackServer, practice_workspace
 from sandbox.trouble import Trouble
+from sandbox.velero import ObjectStore
 
 PACES = {"fast": Pace().scaled(0.1), "real": Pace()}
 NAMES = ("main", "spare")
@@ -40,6 +41,7 @@ class Ports:
     spare: int = 0
     slack: int = 0
     control: int = 0
+    objects: int = 0
 
 
 class World:
@@ -50,6 +52,7 @@ class World:
         clusters: One, or two when asked: `main` and `spare`.
         slack: The practice Slack.
         control: Takes failures over HTTP.
+        objects: Where all clusters' Velero stores backups.
     """
 
     def __init__(
@@ -58,9 +61,10 @@ class World:
         clusters: Sequence[PracticeCluster],
         slack: SlackServer,
         control: Control,
+        objects: ObjectStore,
     ) -> None:
         self.directory, self.clusters = directory, list(clusters)
-        self.slack, self.control = slack, control
+        self.slack, self.control, self.objects = slack, control, objects
 
     @property
     def config(self) -> Path:
@@ -93,21 +97,28 @@ class World:
         chosen = ports or Ports()
         async with AsyncExitStack() as stack:
             home = _directory(stack, directory)
+            objects = ObjectStore()
+            stack.push_async_callback(objects.close)
+            await objects.start(chosen.objects)
             started: list[PracticeCluster] = []
             kube_ports = (chosen.kubernetes, chosen.spare)
             for name, port in list(zip(NAMES, kube_ports, strict=True))[:clusters]:
                 cluster = await PracticeCluster.started(
-                    name, home / f"kubeconfig-{name}", pace=pace or PACES["fast"], port=port
+                    name,
+                    home / f"kubeconfig-{name}",
+                    pace=pace or PACES["fast"],
+                    port=port,
+                    objects=objects,
                 )
                 stack.push_async_callback(cluster.close)
                 started.append(cluster)
             slack = _slack(limits)
             stack.push_async_callback(slack.close)
             await slack.start(chosen.slack)
-            control = Control(started, slack)
+            control = Control(started, slack, objects)
             stack.push_async_callback(control.close)
             await control.start(chosen.control)
-            world = cls(home, started, slack, control)
+            world = cls(home, started, slack, control, objects)
             world._write()
             yield world
 
@@ -118,7 +129,7 @@ class World:
             NoSuchFault: One names what does not exist.
         """
         for fault in faults:
-            await fault.apply(self.clusters, self.slack)
+            await fault.apply(self.clusters, self.slack, self.objects)
 
     def describe(self) -> dict[str, Any]:
         """Addresses, tokens and files, so that any program can use this world."""
@@ -129,6 +140,7 @@ class World:
             "config": str(self.config),
             "page": slack["page"],
             "control": self.control.url,
+            "objects": self.objects.url,
             "slack": {
                 "api_url": slack["api"],
                 **{k: slack[k] for k in ("bot_token", "app_token", "signing_secret", "team_id")},

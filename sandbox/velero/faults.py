@@ -49,6 +49,11 @@ class Faults:
         """Wait while runs stick."""
         await self._moving.wait()
 
+    @property
+    def active(self) -> list[str]:
+        """The names of those in force."""
+        return [name for name in SWITCHES if getattr(self, name)]
+
     def clear(self) -> None:
         """Take all of them back, the absence of the server too."""
         for name in SWITCHES:
