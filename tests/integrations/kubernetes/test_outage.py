@@ -279,6 +279,14 @@ async def test_a_refusal_of_a_server_that_is_not_ready_is_not_believed(
     )
 
 
+async def test_a_refusal_stands_whatever_the_store_is_said_to_be(
+    api: Api, client: KubeClient
+) -> None:
+    api.will(fails(403, "Forbidden"), ill(READYZ), says({}))  # type: ignore[arg-type]
+    with pytest.raises(Forbidden):
+        await client.get(kinds.POD, "parse", "p")
+
+
 async def test_soon_after_an_outage_a_refusal_is_asked_for_twice(
     api: Api, client: KubeClient
 ) -> None:
