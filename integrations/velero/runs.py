@@ -120,20 +120,26 @@ class Restore(_Run):
     Attributes:
         backup: What it restores; the server fills it in for a restore by schedule.
         mapping: Namespace in the backup → namespace here.
+        hooks: Commands that were to run in restored pods.
+        hooks_failed: Those that did not run, or failed.
     """
 
     backup: str = ""
     mapping: Mapping[str, str] = field(default_factory=dict)
+    hooks: int = 0
+    hooks_failed: int = 0
 
     @classmethod
     def from_object(cls, raw: Raw) -> Self:
         """Read a ``velero.io/v1`` Restore."""
-        spec = part(raw, "spec")
+        spec, hooks = part(raw, "spec"), part(part(raw, "status"), "hookStatus")
         return cls(
             **_run(raw, "itemsRestored"),
             schedule=str(spec.get("scheduleName") or ""),
             backup=str(spec.get("backupName") or ""),
             mapping=dict(spec.get("namespaceMapping") or {}),
+            hooks=int(hooks.get("hooksAttempted") or 0),
+            hooks_failed=int(hooks.get("hooksFailed") or 0),
         )
 
 
