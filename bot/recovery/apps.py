@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from bot.context import Cluster
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from bot.context import Cluster, Scope, Target
 from bot.errors import Refused
-from bot.releases.targets import AppRef
-from integrations.velero.client import Velero
+from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
+from integrations.velero import names
 from integrations.velero.models import BackupSpec
+
+if TYPE_CHECKING:
+    from bot.config import Config
+    from integrations.velero.client import Velero
 
 APP_LABEL = "onprem.io/app"
 ASKER_ANNOTATION = "onprem.io/asked-by"
@@ -15,6 +22,8 @@ JOB_ANNOTATION = "onprem.io/job"
 
 def velero_of(cluster: Cluster) -> Velero:
     """Velero as the configuration says where it lives; nothing is asked yet."""
+    from integrations.velero.client import Velero
+
     return Velero(cluster.kube, cluster.config.velero_namespace)
 
 
@@ -74,4 +83,73 @@ def check_configured(ref: AppRef) -> None:
             f"{ref.name} has no backup settings",
             why="its backups would have no name of their own and might miss objects",
             hint=f"Give it `backup: {{name: {ref.name}-backup, selector: …}}` in onprem.yaml",
+        )
+
+
+class NamesBackup(Protocol):
+    """Parameters of commands about one backup."""
+
+    @property
+    def backup(self) -> str: ...
+    @property
+    def cluster(self) -> str: ...
+
+
+def owner_of(config: Config, word: str, cluster: str) -> AppRef | None:
+    """The app that a word means: its own name, what its backups are called, or one of these.
+
+    Pure: by the configuration alone. None when it is no app's, or could be of several.
+    """
+    apps = apps_on(config, cluster)
+    for ref in apps:
+        if ref.name == word:
+            return ref
+    fitting = [r for r in apps if word == base_name(r) or names.is_stamped(word, base_name(r))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def backup_target(scope: Scope, p: NamesBackup) -> Target:
+    """`target=` of commands about a backup: its app where its name tells, else the cluster."""
+    return word_target(scope, p.backup, p.cluster)
+
+
+def word_target(scope: Scope, word: str, cluster: str) -> Target:
+    """The app that a backup's or schedule's name belongs to, else the cluster.
+
+    Raises:
+        UsageError: The cluster is unknown.
+    """
+    if word in scope.config.apps:
+        return app_ref(scope.config, word, cluster, scope.cluster).target
+    chosen = check_cluster(scope.config, cluster or scope.cluster)
+    owner = owner_of(scope.config, word, chosen)
+    return owner.target if owner else Target(chosen)
+
+
+def bases_of(config: Config, cluster: str) -> dict[str, str]:
+    """App → what its backups are called, for all apps of a cluster."""
+    return {ref.name: base_name(ref) for ref in apps_on(config, cluster)}
+
+
+def app_of(config: Config, cluster: str, name: str, labels: Mapping[str, str]) -> str:
+    """The app that a backup is of: by its label, else by its name; empty when unknown."""
+    if labels.get(APP_LABEL) in {ref.name for ref in apps_on(config, cluster)}:
+        return labels[APP_LABEL]
+    owner = owner_of(config, name, cluster)
+    return owner.name if owner else ""
+
+
+def check_owner(target: Target, name: str, labels: Mapping[str, str]) -> None:
+    """Makes sure that a backup is of the app under whose name permission was given.
+
+    A name alone could be chosen to look like another app's.
+
+    Raises:
+        Refused: Its label names another app.
+    """
+    said = labels.get(APP_LABEL, target.app)
+    if target.app and said != target.app:
+        raise Refused(
+            f"Backup {name} is of {said}, although it is called as those of {target.app}",
+            hint="Somebody who may do this in the whole cluster has to look at it",
         )
