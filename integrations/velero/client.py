@@ -9,7 +9,7 @@ from typing import Any, Literal
 from integrations.kubernetes.errors import NotFound
 from integrations.kubernetes.kinds import Kind
 from integrations.kubernetes.watch import Watch, watch
-from integrations.velero import artefacts, downloads, kinds, names
+from integrations.velero import artefacts, contents, downloads, kinds, names
 from integrations.velero.api import Api
 from integrations.velero.follow import Follower
 from integrations.velero.models import (
@@ -315,6 +315,10 @@ class Velero(Api):
     async def logs(self, kind: RunKind, name: str) -> str:
         """The server's log of a run; raises as ``results``."""
         return await self._download(kind, name, f"{kind}Log")
+
+    async def contents(self, backup: str) -> tuple[Mapping[str, Any], ...]:
+        """The objects of a backup as they were saved; raises as ``results``."""
+        return await contents.fetch(self, await self.backup(backup))
 
     async def _download(self, kind: RunKind, name: str, target: str) -> str:
         run: Backup | Restore

@@ -54,7 +54,13 @@ async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
         ServerAway: Nobody hands out the address.
         DownloadFailed: The store gives nothing, or nothing readable.
     """
-    what = f"{type(run).__name__} {run.name}"
+    packed = await fetch_packed(velero, run, target)
+    return await asyncio.to_thread(unpacked, packed, described(run), target)
+
+
+async def fetch_packed(velero: Velero, run: Backup | Restore, target: str) -> bytes:
+    """Return one artefact of a run as it lies in the store; arguments and errors as ``fetch``."""
+    what = described(run)
     if run.phase not in _READY and not run.phase.startswith(("Waiting", "Finalizing")):
         raise NotReadyYet(
             f"{what} has no stored {_noun(target)} (yet): its phase is {run.phase}.",
@@ -63,7 +69,7 @@ async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
     url = await _signed(velero, run, target, what)
     location = await _location(velero, run)
     try:
-        packed = await _get(url, await _trust(velero, location), what, target)
+        return await _get(url, await _trust(velero, location), what, target)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         cause = store_cause(str(error) or "i/o timeout")
         host = url.split("://", 1)[-1].split("/", 1)[0]
@@ -73,7 +79,11 @@ async def fetch(velero: Velero, run: Backup | Restore, target: str) -> str:
             "its address is known inside the cluster only.",
             detail=repr(error),
         ) from error
-    return await asyncio.to_thread(unpacked, packed, what, target)
+
+
+def described(run: Backup | Restore) -> str:
+    """A run in words: ``Backup saved``."""
+    return f"{type(run).__name__} {run.name}"
 
 
 async def _signed(velero: Velero, run: Backup | Restore, target: str, what: str) -> str:
@@ -203,4 +213,5 @@ _NOUNS = (
     ("ResourceList", "list of objects"),
     ("VolumeInfos", "list of volumes"),
     ("VolumeInfo", "list of volumes"),
+    ("BackupContents", "content"),
 )

@@ -9,7 +9,7 @@ import platform
 
 from aiohttp import web
 
-from sandbox.kube import discovery, errors, media
+from sandbox.kube import discovery, errors, media, proxying
 from sandbox.kube.clock import Clock, utc_now
 from sandbox.kube.definitions import Definitions
 from sandbox.kube.errors import ApiError
@@ -185,6 +185,9 @@ class KubeServer:
             return _json(self._version_body())
         if parts[0] == "openapi":
             return self._serve_openapi(path, parts)
+        proxied = proxying.asked(request.path)
+        if proxied is not None:
+            return proxying.serve(self.store, request.method, *proxied)
         if parts[0] in ("api", "apis"):
             small = self._serve_discovery(request, parts)
             return small if small is not None else await self._objects.serve(request, user)

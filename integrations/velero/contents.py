@@ -1,0 +1,134 @@
+"""The objects in a backup, read from its tarball: what they ask of the cluster they go to.
+
+Velero writes each object twice, under its resource and under its version; the first is what a
+restore takes (``pkg/archive`` of Velero 1.18).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import tarfile
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from integrations.velero.downloads import LIMIT, fetch_packed
+from integrations.velero.errors import DownloadFailed
+from integrations.velero.values import Raw, part
+
+if TYPE_CHECKING:
+    from integrations.velero.client import Velero
+    from integrations.velero.runs import Backup
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One object in a backup.
+
+    Attributes:
+        resource: Plural and group: ``deployments.apps``, ``secrets``.
+        namespace: Empty for objects outside of namespaces.
+        object: Its ``apiVersion``, ``kind`` and ``metadata``; the rest only where asked for, so
+            that what is in Secrets stays in the store.
+    """
+
+    resource: str
+    namespace: str
+    name: str
+    object: Raw
+
+    @property
+    def kind(self) -> str:
+        """``Deployment``."""
+        return str(self.object.get("kind") or self.resource)
+
+
+async def contents(
+    velero: Velero, backup: Backup, *, whole: Collection[str] = ()
+) -> tuple[Saved, ...]:
+    """Read what a backup holds.
+
+    Args:
+        velero: Whose.
+        backup: A finished one.
+        whole: Resources of which the whole object is wanted, such as ``services``.
+
+    Raises:
+        NotReadyYet: It has not ended, or left nothing.
+        ServerAway: Nobody hands out the address.
+        DownloadFailed: The store gives nothing, nothing readable, or more than 64 MB.
+    """
+    packed = await fetch_packed(velero, backup, "BackupContents")
+    return await asyncio.to_thread(unpacked, packed, backup.name, frozenset(whole))
+
+
+def unpacked(packed: bytes, name: str, whole: Collection[str]) -> tuple[Saved, ...]:
+    """Read Velero's tarball.
+
+    Raises:
+        DownloadFailed: It is damaged or too long.
+    """
+    try:
+        return tuple(_objects(packed, name, whole))
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+        raise DownloadFailed(
+            f"The content of backup {name} is damaged in the store.", detail=repr(error)
+        ) from error
+
+
+def _objects(packed: bytes, name: str, whole: Collection[str]) -> Iterator[Saved]:
+    read = 0
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
+        for member in tar:
+            read += member.size
+            if read > LIMIT:
+                raise DownloadFailed(
+                    f"The content of backup {name} is longer than {LIMIT >> 20} MB.",
+                    hint="Look at it with Velero's own command line.",
+                )
+            place = _place(member.name)
+            stream = tar.extractfile(member) if place and member.isfile() else None
+            if place is None or stream is None:
+                continue
+            found = json.load(stream)
+            if isinstance(found, dict):
+                yield Saved(*place, _kept(found, place[0] in whole))
+
+
+def _place(path: str) -> tuple[str, str, str] | None:
+    """``resources/services/namespaces/parse/web.json`` → resource, namespace, name."""
+    parts = path.removesuffix(".json").split("/")
+    if len(parts) < 4 or parts[0] != "resources" or not path.endswith(".json"):
+        return None
+    if parts[2] == "cluster" and len(parts) == 4:
+        return parts[1], "", parts[3]
+    if parts[2] == "namespaces" and len(parts) == 5:
+        return parts[1], parts[3], parts[4]
+    return None
+
+
+def _kept(found: dict[str, Any], whole: bool) -> Raw:
+    if whole:
+        return found
+    meta = dict(part(found, "metadata"))
+    meta.pop("managedFields", None)
+    # kubectl's copy of the whole object would bring a Secret's content along.
+    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if "last-applied" not in k}
+    meta["annotations"] = notes
+    return {
+        "apiVersion": found.get("apiVersion"),
+        "kind": found.get("kind"),
+        "metadata": meta,
+        "ended": _ended(found),
+    }
+
+
+def _ended(found: Raw) -> bool:
+    """A pod or Job that has done its work; Velero does not restore such ones."""
+    status = part(found, "status")
+    if found.get("kind") == "Pod":
+        return status.get("phase") in ("Succeeded", "Failed")
+    return found.get("kind") == "Job" and bool(status.get("completionTime"))
