@@ -79,7 +79,9 @@ def _service_update(obj: Json, old: Json) -> Found:
 
 
 def _claim_update(obj: Json, old: Json) -> Found:
-    free = ("resources", "volumeAttributesClassName", "volumeName")
+    free = ["resources", "volumeAttributesClassName"]
+    if not dig(old, "spec", "volumeName"):
+        free.append("volumeName")
     after, before = ({k: v for k, v in (o.get("spec") or {}).items() if k not in free}
                      for o in (obj, old))  # fmt: skip
     if after == before:
