@@ -33,12 +33,14 @@ class Saved:
         namespace: Empty for objects outside of namespaces.
         object: Its ``apiVersion``, ``kind`` and ``metadata``; the rest only where asked for, so
             that what is in Secrets stays in the store.
+        ended: A pod or Job that has done its work; Velero does not restore it.
     """
 
     resource: str
     namespace: str
     name: str
     object: Raw
+    ended: bool = False
 
     @property
     def kind(self) -> str:
@@ -95,7 +97,7 @@ def _objects(packed: bytes, name: str, whole: Collection[str]) -> Iterator[Saved
                 continue
             found = json.load(stream)
             if isinstance(found, dict):
-                yield Saved(*place, _kept(found, place[0] in whole))
+                yield Saved(*place, _kept(found, place[0] in whole), _ended(found))
 
 
 def _place(path: str) -> tuple[str, str, str] | None:
@@ -118,16 +120,10 @@ def _kept(found: dict[str, Any], whole: bool) -> Raw:
     # kubectl's copy of the whole object would bring a Secret's content along.
     notes = {k: v for k, v in (meta.get("annotations") or {}).items() if "last-applied" not in k}
     meta["annotations"] = notes
-    return {
-        "apiVersion": found.get("apiVersion"),
-        "kind": found.get("kind"),
-        "metadata": meta,
-        "ended": _ended(found),
-    }
+    return {"apiVersion": found.get("apiVersion"), "kind": found.get("kind"), "metadata": meta}
 
 
 def _ended(found: Raw) -> bool:
-    """A pod or Job that has done its work; Velero does not restore such ones."""
     status = part(found, "status")
     if found.get("kind") == "Pod":
         return status.get("phase") in ("Succeeded", "Failed")
