@@ -82,13 +82,31 @@ class Durable:
         for request_id in running:
             self._begin(request_id, results.get(request_id, {}))
 
-    async def start(self, request_id: str) -> None:
+    async def start(
+        self, request_id: str, launch: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
         """Starts an operation; nothing happens when it runs already.
+
+        Args:
+            request_id: The operation.
+            launch: Makes it one, in another file that is written at the same time; False when it
+                must not run. What was recorded for nothing here is forgotten at the next launch.
 
         Raises:
             StoreUnavailable: The file cannot be written, and so the operation has not begun.
         """
-        await self._write(lambda db: journal.record(db, request_id, _BEGUN, "null"))
+        answers = await asyncio.gather(
+            self._write(lambda db: journal.record(db, request_id, _BEGUN, "null")),
+            launch() if launch is not None else _launched(),
+            return_exceptions=True,
+        )
+        recorded, launched = answers[0], answers[1]
+        if isinstance(launched, BaseException):
+            raise launched
+        if not launched:
+            return
+        if isinstance(recorded, BaseException):
+            raise recorded
         if request_id not in self._running:
             self._begin(request_id, {_BEGUN: None})
 
@@ -168,6 +186,10 @@ class _Steps:
             except StoreUnavailable as error:
                 log.error("a step's result waits for the disk", request=self._id, why=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _launched() -> bool:
+    return True
 
 
 def _nothing(db: Database) -> None:

@@ -11,12 +11,13 @@ from bot import approvals
 from bot.context import Asker, Plan, Weight
 from bot.durable import Durable
 from bot.engine import buttons, messages
+from bot.engine.freezes import frozen
 from bot.engine.parts import Parts, asker_of, place_of, plan_json
 from bot.engine.ports import Answer, Notice
 from bot.engine.running import Running, ended_json
 from bot.engine.turns import Turns
 from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
-from bot.locks import LockPath, conflicts
+from bot.locks import LockPath
 from bot.render.document import Actions, Button, Document, Note
 from bot.spec import Command
 from bot.store import locks, requests, sticky_locks
@@ -175,19 +176,28 @@ class Changes:
     ) -> Answer | None:
         """Runs what was planned from the moment `began` on, or refuses it."""
         # What takes no lock, such as `cancel` and `unlock`, has to work in a freeze as well.
-        refusal: OnpremError | None = self._frozen(request) if command.locks else None
-        if refusal is None:
+        refusal: OnpremError | None = frozen(self._parts, request) if command.locks else None
+        if refusal is not None:
+            return await self._refuse(request, refusal)
+
+        taken = False
+
+        async def take() -> bool:
+            nonlocal refusal, taken
             refusal = await self._parts.store.write(
                 lambda db: self._take(db, request, command, plan, began, confirmed_by)
             )
-        if refusal is not None:
-            return await self._refuse(request, refusal)
-        self._running.fresh(request.id)
+            if taken := refusal is None:
+                self._running.fresh(request.id)
+            return taken
+
         try:
-            await self._durable.start(request.id)
+            await self._durable.start(request.id, take)
         except Exception as error:
+            if not taken:
+                raise
             return await self._refuse(request, self._parts.translate(error))
-        return None
+        return await self._refuse(request, refusal) if refusal is not None else None
 
     async def _why(
         self, request: Request, command: Command[Any, Any], error: Exception
@@ -199,21 +209,6 @@ class Changes:
             if held is not None:
                 return _busy(held, self._parts.clock())
         return self._parts.translate(error)
-
-    def _frozen(self, request: Request) -> Busy | None:
-        at = self._parts.clock() / 1_000_000
-        for freeze in self._parts.config().freezes:
-            place = LockPath.of(request.cluster, request.namespace, request.app)
-            frozen = LockPath(tuple(freeze.target.split("/"))) if freeze.target else None
-            touched = frozen is None or conflicts(frozen, place)
-            if touched and freeze.start.timestamp() <= at < freeze.end.timestamp():
-                what, until = freeze.target or "Everything", f"{freeze.end:%Y-%m-%d %H:%M %Z}"
-                return Busy(
-                    f"{what} is frozen until {until}",
-                    why=freeze.reason,
-                    hint="Wait, or have an administrator change the freeze in the configuration",
-                )
-        return None
 
     def _take(
         self,

@@ -90,9 +90,17 @@ class Operation:
             self._inner.cancel()
         self._changed()
 
-    async def step(self, name: str, do: Look, *, done: Look, interruptible: bool = False) -> Any:
+    async def step(
+        self,
+        name: str,
+        do: Look,
+        *,
+        done: Look,
+        interruptible: bool = False,
+        always: bool = False,
+    ) -> Any:
         """See `bot.context.Op.step`."""
-        if self._cancelled_by:
+        if self._cancelled_by and not always:
             raise Cancelled("Stopped", why=f"{self._cancelled_by} cancelled it")
         if name in self._steps:
             raise ValueError(f"step {name!r} is not unique in its operation")

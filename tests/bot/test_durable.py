@@ -200,6 +200,24 @@ async def test_what_cannot_be_recorded_does_not_begin(path: Path) -> None:
     assert work.acted == []
 
 
+async def test_what_is_not_launched_does_not_begin_and_leaves_no_trace(path: Path) -> None:
+    work = Work()
+
+    async def refused() -> bool:
+        return False
+
+    async def broken() -> bool:
+        raise OSError("no")
+
+    async with launched(path, work.body) as durable:
+        await durable.start("r1", refused)
+        with pytest.raises(OSError, match="no"):
+            await durable.start("r2", broken)
+    async with launched(path, work.body):
+        assert rows(path) == set()
+    assert work.acted == []
+
+
 async def test_a_file_that_is_no_database_is_told_in_a_sentence(path: Path) -> None:
     path.write_bytes(b"not a database at all" * 500)
     with pytest.raises(StoreUnavailable, match="is damaged"):
