@@ -8,10 +8,12 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
 from sandbox.kube.faults import Faults
 from sandbox.kube.pods import Runtime
+from sandbox.kube.runtime import ExecResult
 from sandbox.kube.server import KubeServer
 from sandbox.kube.store import Store
 from sandbox.velero import ObjectStore, PracticeVelero
@@ -97,6 +99,10 @@ class PracticeCluster:
                     await changed.wait()
         finally:
             end()
+
+    async def exec(self, pod: dict[str, Any], container: str, command: list[str]) -> ExecResult:
+        """Runs a command in a container of a pod, as `kubectl exec` does."""
+        return await self._runtime.exec(pod, container, command, None)
 
     async def close(self) -> None:
         """Ends API and controllers."""
