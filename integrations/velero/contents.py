@@ -49,14 +49,14 @@ class Saved:
 
 
 async def contents(
-    velero: Velero, backup: Backup, *, whole: Collection[str] = ()
+    velero: Velero, backup: Backup, *, whole: Collection[str] | None = ()
 ) -> tuple[Saved, ...]:
     """Read what a backup holds.
 
     Args:
         velero: Whose.
         backup: A finished one.
-        whole: Resources of which the whole object is wanted, such as ``services``.
+        whole: Resources of which the whole object is wanted, such as ``services``; None for all.
 
     Raises:
         NotReadyYet: It has not ended, or left nothing.
@@ -64,10 +64,15 @@ async def contents(
         DownloadFailed: The store gives nothing, nothing readable, or more than 64 MB.
     """
     packed = await fetch_packed(velero, backup, "BackupContents")
-    return await asyncio.to_thread(unpacked, packed, backup.name, frozenset(whole))
+    return await asyncio.to_thread(unpacked, packed, backup.name, whole)
 
 
-def unpacked(packed: bytes, name: str, whole: Collection[str]) -> tuple[Saved, ...]:
+async def fetch(velero: Velero, backup: Backup) -> tuple[Raw, ...]:
+    """Read every object of a backup as it was saved, Secrets too; raises as ``contents``."""
+    return tuple(saved.object for saved in await contents(velero, backup, whole=None))
+
+
+def unpacked(packed: bytes, name: str, whole: Collection[str] | None) -> tuple[Saved, ...]:
     """Read Velero's tarball.
 
     Raises:
@@ -81,7 +86,7 @@ def unpacked(packed: bytes, name: str, whole: Collection[str]) -> tuple[Saved, .
         ) from error
 
 
-def _objects(packed: bytes, name: str, whole: Collection[str]) -> Iterator[Saved]:
+def _objects(packed: bytes, name: str, whole: Collection[str] | None) -> Iterator[Saved]:
     read = 0
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
         for member in tar:
@@ -97,7 +102,7 @@ def _objects(packed: bytes, name: str, whole: Collection[str]) -> Iterator[Saved
                 continue
             found = json.load(stream)
             if isinstance(found, dict):
-                yield Saved(*place, _kept(found, place[0] in whole), _ended(found))
+                yield Saved(*place, _kept(found, whole is None or place[0] in whole), _ended(found))
 
 
 def _place(path: str) -> tuple[str, str, str] | None:
