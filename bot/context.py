@@ -177,7 +177,15 @@ class Op(Protocol):
     def facts(self) -> Mapping[str, Any]:
         """The plan's facts, as they were confirmed."""
 
-    async def step(self, name: str, do: Look, *, done: Look, interruptible: bool = False) -> Any:
+    async def step(
+        self,
+        name: str,
+        do: Look,
+        *,
+        done: Look,
+        interruptible: bool = False,
+        always: bool = False,
+    ) -> Any:
         """Runs one step and returns its JSON result, the same one after a restart.
 
         Args:
@@ -188,6 +196,7 @@ class Op(Protocol):
                 "not yet". Asked first whenever the step may have been begun before.
             interruptible: Only waits (a roll-out, say), so `cancel` may end it in the middle. A
                 step that has called `helm_started` is ended as well, helm first.
+            always: Clears up, and so begins although a person asked to stop.
 
         Raises:
             Cancelled: A person asked to stop, and this step has not begun.

@@ -88,12 +88,12 @@ class Blindable(Operation):
         super().__init__(*args, **options)
         self._blind = blind
 
-    async def step(self, name: str, do: Any, *, done: Any, interruptible: bool = False) -> Any:
+    async def step(self, name: str, do: Any, *, done: Any, **options: Any) -> Any:
         async def nothing() -> None:
             return None
 
         look = nothing if name == self._blind else done
-        return await super().step(name, do, done=look, interruptible=interruptible)
+        return await super().step(name, do, done=look, **options)
 
 
 class Office:

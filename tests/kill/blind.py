@@ -21,8 +21,8 @@ class Blind:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._op, name)
 
-    async def step(self, name: str, do: Any, *, done: Any, interruptible: bool = False) -> Any:
-        return await self._op.step(name, do, done=_not_yet, interruptible=interruptible)
+    async def step(self, name: str, do: Any, *, done: Any, **options: Any) -> Any:
+        return await self._op.step(name, do, done=_not_yet, **options)
 
 
 async def _not_yet() -> None:
