@@ -13,7 +13,7 @@ from bot.engine.parts import Parts, asker_of, origin_of, place_of
 from bot.engine.ports import Admission, Answer, Incoming, Press
 from bot.errors import Denied, OnpremError, Refused
 from bot.spec import Command, Effect
-from bot.store import approvals, requests
+from bot.store import approvals, offers, requests
 from bot.store.audit import AuditEvent, Kind
 from bot.store.requests import Request, State
 
@@ -175,7 +175,9 @@ class Admissions:
 
     async def _press(self, press: Press) -> Admission:
         parts = self._parts
-        offered = parts.offers.get(press.token)
+        offered = parts.offers.get(press.token) or parts.store.read_now(
+            lambda db: offers.get(db, press.token)
+        )
         if offered is not None:
             return await self.admit(
                 Incoming(press.key, offered, press.asker, press.origin, press.received, press.known)

@@ -61,6 +61,20 @@ class OpsChannel:
             draft = self._draft(document, priority=outbox.BULK)
             self._queue(db, replace(draft, message_key=key))
 
+    def keep(self, db: Database, key: str, document: Document) -> None:
+        """Queues a post, or an edit of what was posted under the same key."""
+        draft = self._draft(document, priority=outbox.NORMAL)
+        if not outbox.amend(db, key, draft.payload):
+            kind = "update" if self.posted(db, key) else "post"
+            self._queue(db, replace(draft, kind=kind, message_key=key))
+
+    def reply(self, db: Database, thread: str, document: Document) -> None:
+        """Queues an answer below the message under that key, wherever that was posted."""
+        root = messages.get(db, thread)
+        draft = self._draft(document, priority=outbox.NORMAL)
+        place = (root.team, root.channel) if root else (draft.team, draft.channel)
+        self._queue(db, replace(draft, team=place[0], channel=place[1], thread_key=thread))
+
     def posted(self, db: Database, key: str) -> bool:
         """Whether there is a message under that key, or one on its way."""
         return outbox.posted(db, key) or messages.get(db, key) is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bot.errors import StoreUnavailable, UsageError
-from bot.store import messages, migrations, outbox, requests
+from bot.store import alert_threads, messages, migrations, offers, outbox, requests
 from bot.store.connect import connect, unavailable
 from bot.store.keys import sync_folder
 
@@ -105,6 +105,8 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
         "requests": requests.prune(db, before),
         "outbox": outbox.prune(db, before),
         "messages": messages.prune(db, before),
+        "offers": offers.prune(db, before),
+        "threads": alert_threads.prune(db, before),
     }
 
 

@@ -53,5 +53,10 @@ def forget(db: Database, message_key: str) -> bool:
 
 
 def prune(db: Database, before: int) -> int:
-    """Deletes handles made before that moment."""
-    return changed(db, "DELETE FROM messages WHERE created_at < ?", [before])
+    """Deletes handles made before that moment, unless their thread is still open."""
+    return changed(
+        db,
+        """DELETE FROM messages WHERE created_at < ? AND message_key NOT IN
+        (SELECT message_key FROM alert_threads WHERE closed_at IS NULL)""",
+        [before],
+    )

@@ -169,6 +169,16 @@ THREADS = (
         WHERE closed_at IS NULL""",
 )
 
+WATCHING = (
+    """CREATE TABLE sightings (
+        cluster TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (cluster, name)) STRICT""",
+    """CREATE TABLE offers (
+        id TEXT PRIMARY KEY, message_key TEXT NOT NULL, command TEXT NOT NULL,
+        created_at INTEGER NOT NULL, UNIQUE (message_key, command)) STRICT""",
+    "CREATE INDEX alert_threads_condition ON alert_threads (condition, closed_at)",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -185,6 +195,7 @@ def schema() -> Migrations:
     first = _statements(REQUESTS, LOCKS, AUDIT, POLICY, OVERRIDES, MESSAGES)
     migrations(name="0001_start")(first)
     migrations(name="0002_recovery")(_statements(RECOVERY, THREADS))
+    migrations(name="0003_watching")(_statements(WATCHING))
     return migrations
 
 

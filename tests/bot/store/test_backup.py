@@ -232,7 +232,7 @@ def test_old_requests_and_messages_go_and_audit_rows_stay(db, request_of, key, c
     one = request_of(state=State.DONE)
     requests.insert(db, one)
     outbox.enqueue(db, outbox.Draft("post", "T1", "C1", {}), clock())
-    assert backup.prune(db, clock() + 89 * DAY) == {"requests": 0, "outbox": 0, "messages": 0}
+    assert set(backup.prune(db, clock() + 89 * DAY).values()) == {0}
     assert backup.prune(db, clock() + 91 * DAY)["requests"] == 1
     assert len(audit.page(db)) == 1
     assert len(outbox.listed(db, states=["queued"])) == 1

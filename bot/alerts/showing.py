@@ -1,0 +1,94 @@
+"""How a condition looks: its root message, the replies below it, its end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from bot.alerts.condition import Act, Condition, Item, Sentence
+from bot.releases.words import span
+from bot.render.document import Actions, Button, Document, Inline, Mono, Note, Text, Title, When
+
+MOST_ITEMS = 8
+
+
+def root(
+    condition: Condition, cluster: str, since: int, *, prefix: str, known: Collection[str]
+) -> Document:
+    """The message of a condition that holds.
+
+    Args:
+        condition: What is wrong.
+        cluster: Where; empty when it is the bot itself.
+        since: Since when; of several looks the earliest.
+        prefix: What commands are typed after, with its space.
+        known: Names of the registered commands.
+    """
+    acts = [act for act in condition.acts if _registered(act, known)]
+    return Document.of(
+        Title(condition.title, condition.tone),
+        *(Text(sentence) for sentence in condition.why),
+        *_items(condition.items),
+        Text(("What to do: ", *condition.todo)) if condition.todo else None,
+        Note(tuple(_commands(acts, prefix))) if acts else None,
+        Actions(tuple(Button(act.label, "run", act.command) for act in acts)) if acts else None,
+        Note.of("Since ", When(since), *_place(cluster)),
+    )
+
+
+def news(added: Sequence[Sentence], gone: Sequence[Sentence]) -> Document:
+    """The reply about what joined a condition that is known already, and what left it."""
+    return Document.of(*_listed(added), *_listed(gone))
+
+
+def again(title: str) -> Document:
+    """The reply when a condition comes back before its thread was left alone for a while."""
+    return Document.of(Text.of("It is back: ", title))
+
+
+def over(title: str, cluster: str, since: int, now: int, well: Sentence) -> Document:
+    """What the root message becomes when its condition ended."""
+    return Document.of(
+        Title(f"Over: {title}", "good"),
+        Text(well) if well else None,
+        Note.of(
+            *("It lasted ", span(now - since), ", from ", When(since), " to ", When(now)),
+            *_place(cluster),
+        ),
+    )
+
+
+def ended(since: int, now: int, well: Sentence) -> Document:
+    """The reply when a condition ended."""
+    return Document.of(Text(("Over after ", span(now - since), ". ", *well)))
+
+
+def _items(items: Sequence[Item]) -> Iterator[Text]:
+    yield from _listed([item.text for item in items])
+
+
+def _listed(sentences: Sequence[Sentence]) -> Iterator[Text]:
+    """One paragraph with a line for each; the newest ones when there are many."""
+    if not sentences:
+        return
+    lines: list[Inline] = []
+    for sentence in sentences[-MOST_ITEMS:]:
+        lines += [*(("\n",) if lines else ()), "• ", *sentence]
+    if len(sentences) > MOST_ITEMS:
+        lines = [f"{len(sentences) - MOST_ITEMS} more, and:\n", *lines]
+    yield Text(tuple(lines))
+
+
+def _commands(acts: Sequence[Act], prefix: str) -> Iterator[Inline]:
+    for number, act in enumerate(acts):
+        if number:
+            yield " · "
+        yield Mono(f"{prefix}{act.command}")
+
+
+def _registered(act: Act, known: Collection[str]) -> bool:
+    words = act.command.split(" ")
+    return any(" ".join(words[:n]) in known for n in range(1, len(words) + 1))
+
+
+def _place(cluster: str) -> Sentence:
+    return (" · cluster ", Mono(cluster)) if cluster else ()
