@@ -86,9 +86,7 @@ def check_configured(ref: AppRef) -> None:
         )
 
 
-class NamesBackup(Protocol):
-    """Parameters of commands about one backup."""
-
+class _NamesBackup(Protocol):
     @property
     def backup(self) -> str: ...
     @property
@@ -108,7 +106,7 @@ def owner_of(config: Config, word: str, cluster: str) -> AppRef | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def backup_target(scope: Scope, p: NamesBackup) -> Target:
+def backup_target(scope: Scope, p: _NamesBackup) -> Target:
     """`target=` of commands about a backup: its app where its name tells, else the cluster."""
     return word_target(scope, p.backup, p.cluster)
 
@@ -153,3 +151,8 @@ def check_owner(target: Target, name: str, labels: Mapping[str, str]) -> None:
             f"Backup {name} is of {said}, although it is called as those of {target.app}",
             hint="Somebody who may do this in the whole cluster has to look at it",
         )
+
+
+def elsewhere(scope: Scope, cluster: str) -> str:
+    """` --cluster spare` for offered commands, where they would not mean that cluster anyway."""
+    return "" if cluster == scope.cluster else f" --cluster {cluster}"

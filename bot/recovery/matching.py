@@ -164,8 +164,9 @@ async def survey(kube: KubeClient, ref: AppRef, others: Sequence[AppRef] = ()) -
 
     kinds = await namespaced_kinds(kube)
     seats = asyncio.Semaphore(_AT_ONCE)
-    pods, *lists = await asyncio.gather(
-        kube.list(POD, ref.namespace), *(_seen(kube, kind, ref.namespace, seats) for kind in kinds)
+    pods, lists = await asyncio.gather(
+        kube.list(POD, ref.namespace),
+        asyncio.gather(*(_seen(kube, kind, ref.namespace, seats) for kind in kinds)),
     )
     shared = [s for o in others if o.namespace == ref.namespace for s in selectors(o)]
     return match(

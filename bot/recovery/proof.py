@@ -244,6 +244,14 @@ _UNFIT = re.compile(r"volumeSnapshot: not satisfy the criteria[^;]*;?", re.IGNOR
 """Said of every volume that is meant to be copied as files; tells nothing."""
 
 
+def known_cause(text: str) -> str:
+    """Why a volume was not saved, in our words; empty when Velero's are not known."""
+    for pattern, cause, _ in _REASONS:
+        if found := re.search(pattern, text, re.IGNORECASE):
+            return cause.format(**found.groupdict())
+    return ""
+
+
 def _told(info: VolumeInfo | None, key: Key, e: Evidence) -> tuple[str, str] | None:
     """What Velero itself gives as the reason."""
     said = _UNFIT.sub("", info.reason) if info else ""

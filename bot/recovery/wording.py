@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from bot.recovery.proof import known_cause
 from bot.releases.words import count
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ _WORDS = {
     "FailedValidation": "refused",
     "Deleting": "being deleted",
 }
-_COPIED = frozenset({"Completed"})
+_REMARK = re.compile(r"(\w+): /(.*?)(?=\s+\w+: /|\Z)", re.DOTALL)
+_LONGEST = 240
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -61,5 +64,21 @@ def progress(backup: Backup, volumes: Iterable[VolumeBackup]) -> str:
 
 def copied(volumes: Iterable[VolumeBackup]) -> int | None:
     """Bytes of the volumes that were copied as files; None without any."""
-    done = [copy.total_bytes for copy in volumes if copy.phase in _COPIED]
+    done = [copy.total_bytes for copy in volumes if copy.phase == "Completed"]
     return sum(done) if done else None
+
+
+def remark(text: str) -> str:
+    """A warning or error of a backup as a sentence.
+
+    Velero writes ` resource: /pods name: /db-0 message: /Error backing up item error: /…`.
+    """
+    said = {key: value.strip() for key, value in _REMARK.findall(text)}
+    what = " ".join(said[key] for key in ("resource", "name") if said.get(key))
+    why = said.get("error") or said.get("message") or text
+    cause = known_cause(why) or " ".join(why.split())
+    message = said.get("message", "")
+    if said.get("error") and message and not known_cause(why):
+        cause = f"{message[0].lower()}{message[1:]}: {cause}"
+    whole = f"{what}: {cause}" if what else cause
+    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"

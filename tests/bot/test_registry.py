@@ -36,6 +36,7 @@ COMMANDS = (greet,)
 WANTED = (
     *("help", "whoami", "can-i", "check", "jobs", "cancel"),
     *("apps", "status", "deploy", "diff", "history", "rollback", "uninstall", "scale", "restart"),
+    *("backup create", "backup list", "backup describe", "backup logs"),
     *("role create", "role grant", "role revoke", "role list"),
     *("rule add", "rule remove", "rule list"),
     *("audit search", "audit verify", "audit export", "lock", "unlock"),

@@ -1,0 +1,54 @@
+"""A backup by what a person typed, for looking at it: any state will do. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from bot.errors import UsageError
+from integrations.velero import names
+from integrations.velero.models import Backup
+
+
+def find_backup(word: str, backups: Sequence[Backup], bases: Mapping[str, str]) -> Backup:
+    """The backup of that name, else the newest of a series or of an app.
+
+    Args:
+        word: What was typed.
+        backups: All of the cluster, newest first.
+        bases: App → what its backups are called.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for fitting in (
+        (b for b in backups if b.name == word),
+        (b for b in backups if names.is_stamped(b.name, word)),
+        (b for b in backups if word in bases and names.is_stamped(b.name, bases[word])),
+    ):
+        if (found := next(fitting, None)) is not None:
+            return found
+    raise unknown(word, backups, bases)
+
+
+def exact_backup(name: str, backups: Sequence[Backup]) -> Backup:
+    """The backup of exactly that name, for what must not hit another one.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = next((b for b in backups if b.name == name), None)
+    if found is None:
+        raise unknown(name, backups, {})
+    return found
+
+
+def unknown(word: str, backups: Sequence[Backup], bases: Mapping[str, str]) -> UsageError:
+    """There is no such backup; names the nearest one."""
+    known = [*(b.name for b in backups), *bases.values(), *bases]
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return UsageError(
+        f"There is no backup {word}",
+        why=f"did you mean {near[0]}?" if near else "",
+        hint="`backup list --all` shows them all",
+    )
