@@ -19,7 +19,7 @@ from sandbox.kube.resources import (
     SERVICES,
     STATEFULSETS,
 )
-from sandbox.velero.definitions import BACKUPS, RESTORES, VOLUME_RESTORES
+from sandbox.velero.definitions import RESTORES, VOLUME_RESTORES
 from tests.sandbox.velero.conftest import LABELS, Hands
 
 COPY: dict[str, Any] = {"defaultVolumesToFsBackup": True}
@@ -65,6 +65,25 @@ async def test_a_set_comes_back_with_its_data(hands: Hands) -> None:
         assert pod["spec"]["initContainers"][0]["name"] == "restore-wait"
     requests = hands.store.scan(VOLUME_RESTORES, "velero")
     assert {r["status"]["phase"] for r in requests} == {"Completed"}
+
+
+async def test_a_restored_pod_waits_for_its_data(hands: Hands) -> None:
+    await hands.database()
+    await hands.back_up(**COPY)
+    await hands.lose()
+    hands.ask(RESTORES, "r", backupName="b")
+    await hands.until(lambda: hands.store.scan(VOLUME_RESTORES, "velero"))
+    hands.velero.fault("sticks")
+    with pytest.raises(TimeoutError):
+        await hands.cluster.wait_for(lambda: _runs(hands), 0.3)
+    hands.velero.fault("sticks", False)
+    await hands.until(lambda: _runs(hands))
+    assert hands.velero.volume("shop", "data") == {"orders": 3}
+
+
+def _runs(hands: Hands) -> bool:
+    pod = hands.get(PODS, "db")
+    return pod is not None and pod["status"].get("phase") == "Running"
 
 
 async def test_without_stored_data_the_volume_comes_back_empty(hands: Hands) -> None:
@@ -231,117 +250,3 @@ resourceModifierRules:
     assert settings["data"] == {"colour": "green"}
     assert web is not None
     assert web["spec"]["replicas"] == 0
-
-
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ({"backupName": "nowhere"}, "can't find backup velero/nowhere"),
-        ({}, "Either a backup or schedule must be specified"),
-        ({"backupName": "b", "existingResourcePolicy": "maybe"}, "Invalid ExistingResourcePolicy"),
-        ({"scheduleName": "nowhere"}, "No completed backups found for schedule"),
-        ({"backupName": "b", "includedResources": ["nodes"]}, "non-restorable"),
-        (
-            {"backupName": "b", "resourceModifier": {"kind": "ConfigMap", "name": "nowhere"}},
-            "resource modifiers configmap",
-        ),
-    ],
-)
-async def test_what_cannot_be_is_refused(hands: Hands, spec: dict[str, Any], said: str) -> None:
-    await hands.back_up()
-    hands.ask(RESTORES, "r", **spec)
-    status = await hands.ended(RESTORES, "r")
-    assert status["phase"] == "FailedValidation"
-    assert said in " ".join(status["validationErrors"])
-
-
-async def test_the_newest_of_a_schedule_is_taken(hands: Hands) -> None:
-    for name in ("old", "new"):
-        labels = {"labels": {"velero.io/schedule-name": "nightly"}}
-        hands.store.create(
-            BACKUPS,
-            {
-                "metadata": {"name": name, "namespace": "velero", **labels},
-                "spec": {"includedNamespaces": ["shop"]},
-            },
-        )
-        await hands.ended(BACKUPS, name)
-    first = hands.store.get(BACKUPS, "velero", "old")
-    first["status"]["startTimestamp"] = "2020-01-01T00:00:00Z"
-    hands.store.update(BACKUPS, first)
-    hands.ask(RESTORES, "r", scheduleName="nightly")
-    await hands.ended(RESTORES, "r")
-    restore = hands.store.get(RESTORES, "velero", "r")
-    assert restore["spec"]["backupName"] == "new"
-
-
-@pytest.mark.parametrize(
-    ("fault", "phase", "warnings", "errors"),
-    [
-        ("restore_fails", "Failed", 0, 0),
-        ("restore_partial", "PartiallyFailed", 0, 1),
-        ("restore_warns", "Completed", 1, 0),
-    ],
-)
-async def test_failures_on_request(
-    hands: Hands, fault: str, phase: str, warnings: int, errors: int
-) -> None:
-    await hands.back_up()
-    await hands.lose()
-    hands.velero.fault(fault)
-    status = await hands.restore()
-    assert status["phase"] == phase
-    assert status.get("warnings", 0) == warnings
-    assert status.get("errors", 0) == errors
-    hands.velero.heal()
-    assert (await hands.restore("again"))["phase"] == "Completed"
-
-
-@pytest.mark.parametrize(
-    ("command", "on_error", "phase"),
-    [("true", "Fail", "Completed"), ("false", "Fail", "PartiallyFailed")],
-)
-async def test_hooks_run_in_restored_pods(
-    hands: Hands, command: str, on_error: str, phase: str
-) -> None:
-    head = "post.hook.restore.velero.io"
-    notes = {
-        f"{head}/command": f'["{command}"]',
-        f"{head}/on-error": on_error,
-        f"{head}/wait-for-ready": "true",
-        f"{head}/wait-timeout": "30s",
-    }
-    await hands.database(annotations=notes)
-    await hands.back_up(**COPY)
-    await hands.lose()
-    status = await hands.restore()
-    assert status["phase"] == phase
-    assert status["hookStatus"]["hooksAttempted"] == 1
-    if phase != "Completed":
-        errors = hands.artefacts.json("RestoreResults", "r")["errors"]["namespaces"]["shop"]
-        assert errors == [
-            "hook <from-annotation> in container db failed to execute, err: command terminated "
-            "with exit code 1"
-        ]
-
-
-async def test_a_deleted_restore_leaves_nothing_in_the_store(hands: Hands) -> None:
-    await hands.back_up()
-    await hands.restore()
-    assert hands.artefacts.get("RestoreLog", "r")
-    hands.store.delete(RESTORES, "velero", "r")
-    await hands.until(lambda: hands.store.peek(RESTORES, "velero", "r") is None)
-    assert hands.artefacts.get("RestoreLog", "r") is None
-
-
-async def test_a_restart_gives_up_what_was_in_progress(hands: Hands) -> None:
-    await hands.back_up()
-    hands.velero.fault("sticks")
-    hands.ask(RESTORES, "r", backupName="b")
-    await hands.until(lambda: hands.status(RESTORES, "r").get("phase") == "InProgress")
-    hands.velero.fault("away")
-    hands.velero.heal()
-    status = await hands.ended(RESTORES, "r")
-    assert status["phase"] == "Failed"
-    assert "during the server starting" in status["failureReason"]
-    assert (await hands.restore("again"))["phase"] == "Completed"
