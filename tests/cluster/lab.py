@@ -16,7 +16,7 @@ import shutil
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +91,13 @@ class Lab:
     @classmethod
     @contextmanager
     def started(
-        cls, folder: Path, *, nodes: int = 3, exec: bool = True, release: str = ""
+        cls,
+        folder: Path,
+        *,
+        nodes: int = 3,
+        exec: bool = True,
+        release: str = "",
+        apiserver: Sequence[str] = (),
     ) -> Iterator[Lab]:
         """Build what is missing, start everything, wait until pods can run; end it at the end.
 
@@ -100,6 +106,7 @@ class Lab:
             nodes: How many nodes there are.
             exec: Whether ``kubectl exec`` runs programs on this machine.
             release: Of Kubernetes, as in the folder's name: ``1.33``; the newest without it.
+            apiserver: More options of the API server.
 
         Raises:
             BuildError: A server cannot be built.
@@ -112,7 +119,7 @@ class Lab:
         ledger.reap()
         files = Files(folder)
         token = write_all(files, exec=exec)
-        lab = cls._composed(binaries, files, token, ledger)
+        lab = cls._composed(binaries, files, token, ledger, apiserver)
         try:
             lab._start()
             lab._furnish(nodes)
@@ -122,14 +129,22 @@ class Lab:
 
     @classmethod
     def _composed(
-        cls, binaries: Mapping[str, Path], files: Files, token: str, ledger: Ledger
+        cls,
+        binaries: Mapping[str, Path],
+        files: Files,
+        token: str,
+        ledger: Ledger,
+        options: Sequence[str],
     ) -> Lab:
         api, store, peer, manager, planner, kubelet = (free_port() for _ in range(6))
         url = f"https://127.0.0.1:{api}"
         write_kubeconfig(files.kubeconfig, url, files.certificate, token)
         commands = {
             "etcd": servers.etcd(binaries["etcd"], files, store, peer),
-            "kube-apiserver": servers.apiserver(binaries["kube-apiserver"], files, api, store),
+            "kube-apiserver": [
+                *servers.apiserver(binaries["kube-apiserver"], files, api, store),
+                *options,
+            ],
             "kube-controller-manager": servers.controller_manager(
                 binaries["kube-controller-manager"], files, manager
             ),
