@@ -156,6 +156,32 @@ async def step_down(run: Exec, pods: Sequence[str], host: str) -> ReplicaSet:
     return await status(run, pods)
 
 
+async def count_documents(run: Exec, pods: Sequence[str], database: str, collection: str) -> int:
+    """How many documents a collection holds, asked of the set's primary.
+
+    Raises:
+        NoPrimary: There is none now.
+        MongoError: It refused.
+    """
+    now = await status(run, pods)
+    if now.primary is None:
+        raise NoPrimary(f"Replica set {now.name} has no primary now.", hint=_hint(""))
+    where = f"db.getSiblingDB({json.dumps(database)}).getCollection({json.dumps(collection)})"
+    pod = _primary_pod(now)
+    script = f"{_LOGIN} print({where}.countDocuments({{}}))"
+    output = await run(pod, ["mongosh", "--quiet", "--norc", "--eval", script], timeout=TIMEOUT)
+    said = _last_line(output.stdout)
+    if output.exit_code != 0 or not said.isdecimal():
+        raw = "\n".join(filter(None, (output.stderr.strip(), output.stdout.strip())))
+        why = _last_line(raw) or "it said nothing"
+        raise MongoError(
+            f"{pod} does not count {database}.{collection}: {why.rstrip('.')}.",
+            hint=_hint(raw),
+            detail=raw[:4000],
+        )
+    return int(said)
+
+
 async def _eval(run: Exec, pod: str, call: str) -> Mapping[str, Any]:
     script = f"{_LOGIN} print(JSON.stringify({call}))"
     output = await run(pod, ["mongosh", "--quiet", "--norc", "--eval", script], timeout=TIMEOUT)

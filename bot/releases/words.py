@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 SECOND = 1_000_000
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -17,6 +18,19 @@ def span(micros: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return "0 s"
+
+
+def lasted(micros: int) -> str:
+    """A measured time, to two units: `1.4 s`, `38 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = max(0, micros) / SECOND
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for (size, unit), (less, smaller) in pairwise(_STEPS):
+        if whole >= size:
+            rest = whole % size // less
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
 
 
 def ago(at: int | None, now: int) -> str:
