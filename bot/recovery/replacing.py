@@ -88,7 +88,8 @@ async def room(cluster: Cluster, ref: AppRef, namespace: str, stored: Collection
     names = {str(c["metadata"]["name"]): c for c in claims}
     mine = {claim for pod in pods if _fits(pod, labels) for claim in claims_of(pod).values()}
     for name in mine - set(names):  # a claim of an app's pod is the app's, labelled or not
-        names |= {name: c for c in await _one(kube, found[_CLAIM], namespace, name)}
+        for claim in await _one(kube, found[_CLAIM], namespace, name):
+            names[name] = claim
     going = [_doomed(c) for n, c in sorted(names.items()) if n in stored]
     gone = {one.name for one in going}
     return Room(

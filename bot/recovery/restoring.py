@@ -307,6 +307,7 @@ def summarized(ended: Mapping[str, Any], results: Results, entries: tuple[Entry,
     make; only the warnings tell them apart.
     """
     errors, warnings = translate(results.errors), translate(results.warnings)
+    hooks = max(int(ended["hooks_failed"]), errors.hooks + warnings.hooks)
     left = set(warnings.left)
     missed = [n for e in entries if e.action == "failed" and (n := _named(e)) not in left]
     counted = {a: sum(e.action == a for e in entries) for a in ("created", "updated", "skipped")}
@@ -322,8 +323,8 @@ def summarized(ended: Mapping[str, Any], results: Results, entries: tuple[Entry,
         failed=tuple(missed),
         errors=errors.sentences,
         warnings=warnings.sentences,
-        hooks_failed=max(int(ended["hooks_failed"]), errors.hooks + warnings.hooks),
-        why=_why(ended, errors.sentences),
+        hooks_failed=hooks,
+        why=_why(ended, errors.sentences, hooks),
     )
 
 
@@ -334,15 +335,16 @@ def _blind(ended: Mapping[str, Any], unread: str) -> Restored:
         phase=str(ended["phase"]),
         took=ended["took"],
         hooks_failed=int(ended["hooks_failed"]),
-        why=_why(ended, ()),
+        why=_why(ended, (), int(ended["hooks_failed"])),
         unread=unread,
     )
 
 
-def _why(ended: Mapping[str, Any], errors: tuple[str, ...]) -> str:
-    """Why an ending is no success."""
+def _why(ended: Mapping[str, Any], errors: tuple[str, ...], hooks: int) -> str:
+    """Why an ending is no success; data that was not loaded makes `Completed` none."""
     if ended["phase"] == "Completed":
-        return ""
+        failed = count(hooks, "restore hook")
+        return f"{failed} did not do its work, so data is not loaded" if hooks else ""
     if ended["phase"] == "PartiallyFailed":
         first = errors[0].rstrip(".") if errors else ""
         number = count(max(int(ended["errors"]), len(errors)), "error")

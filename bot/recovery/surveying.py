@@ -30,6 +30,7 @@ class Survey:
 
     Attributes:
         total: Objects that it takes.
+        there: How many of them have their names taken.
         met: Those whose names are taken, without what the cluster makes by itself.
         claims: Volume claims that exist: their data is not touched.
         hooks: Pods with a restore hook that will be made anew, so that it runs.
@@ -42,6 +43,7 @@ class Survey:
     """
 
     total: int
+    there: int = 0
     met: tuple[Met, ...] = ()
     claims: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
@@ -107,6 +109,7 @@ async def survey(
     )
     return Survey(
         total=len(objects),
+        there=len(met),
         met=tuple(m for m in met if not m.passing),
         claims=claims,
         hooks=tuple(name for name in hooked if name not in pods),

@@ -1,0 +1,215 @@
+"""The run of a restore, from the confirmed facts alone: room, bucket, restore, health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.errors import Cancelled, Failed, OnpremError
+from bot.recovery import elsewhere
+from bot.recovery.apps import (
+    APP_LABEL,
+    ASKER_ANNOTATION,
+    JOB_ANNOTATION,
+    app_selector,
+    backup_spec,
+    base_name,
+    velero_of,
+)
+from bot.recovery.backing import take_backup
+from bot.recovery.replacing import Doomed, clear
+from bot.recovery.restoring import Health, Restored, check_health, known_to_helm, run_restore
+from bot.releases.patience import patiently
+from bot.releases.targets import AppRef
+from integrations.velero.models import RestoreSpec
+
+if TYPE_CHECKING:
+    from bot.context import Cluster, Ctx, Op
+    from integrations.velero.client import Velero
+
+HOURS = 4 * 3600.0
+"""Seconds for Velero's part, as its own limit for what runs in the background."""
+READY = 900.0
+"""Seconds for workloads of no app to become ready."""
+SAFETY = "safety"
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a restore came to.
+
+    Attributes:
+        safety: The backup made first; empty without one.
+        revision: The release's revision that Helm knows; None when nobody asked.
+    """
+
+    restored: Restored
+    health: Health
+    safety: str = ""
+    revision: int | None = None
+
+
+class Performing:
+    """One restore.
+
+    Args:
+        ctx: Who asks.
+        op: The operation; its facts are the plan's.
+        word: What was typed, for hints.
+        cluster: Where.
+        ref: The app; None when the backup is of no configured one.
+    """
+
+    def __init__(self, ctx: Ctx, op: Op, word: str, cluster: Cluster, ref: AppRef | None) -> None:
+        self._ctx, self._op, self._word, self._cluster, self._ref = ctx, op, word, cluster, ref
+        self._facts: Mapping[str, Any] = op.facts
+        self._velero: Velero = velero_of(cluster)
+        self._safety = ""
+        self._stage = ""
+
+    async def run(self) -> Performed:
+        """All of it.
+
+        Raises:
+            Failed: It stopped; the error says where it stands and how to go on.
+        """
+        try:
+            if "workloads" in self._facts:
+                await self._make_room()
+            restored = await self._restore()
+            if restored.phase not in ("Completed", "PartiallyFailed"):
+                raise Failed(
+                    f"Velero did not restore {restored.backup}",
+                    why=restored.why,
+                    hint=f"Mend that and ask again; restore {restored.name} has Velero's log",
+                )
+            health = await self._health()
+        except OnpremError as error:
+            raise self._told(error) from error
+        return Performed(restored, health, self._safety, await self._revision())
+
+    def _told(self, error: OnpremError) -> OnpremError:
+        """A failure with where it stands; before anything was touched, the failure alone."""
+        if not self._stage:
+            return error
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        if isinstance(error, Cancelled):
+            why = error.why or "it was cancelled"
+        back = ""
+        if self._safety:
+            back = f". `restore {self._safety} --replace --skip-safety` goes back to how it was"
+        return Failed(
+            self._stage,
+            why=why,
+            hint=f"`restore {self._facts['backup']} --replace --skip-safety` goes on{back}",
+            detail=error.detail,
+        )
+
+    # -- before ------------------------------------------------------------------------------
+
+    async def _make_room(self) -> None:
+        """A safety backup, then everything that is in the way goes."""
+        ref, facts = self._app, self._facts
+        if facts["safety"]:
+            await self._save(ref)
+        self._stage = f"{ref.name} is stopped or stopping, and not restored yet"
+        namespace = str(next(iter(facts["mapping"].values())))
+        await clear(
+            self._op,
+            self._cluster,
+            namespace,
+            [Doomed(*one) for one in facts["workloads"]],
+            [Doomed(*one) for one in facts["claims"]],
+            timeout=ref.config.timeout,
+            labels=app_selector(ref),
+        )
+        self._stage = f"The workloads and volumes of {ref.name} are deleted, and not restored yet"
+
+    async def _save(self, ref: AppRef) -> None:
+        base = f"{base_name(ref)}-{SAFETY}"
+        made = await take_backup(
+            self._ctx, self._op, self._cluster, base, backup_spec(ref), prefix="safety backup: "
+        )
+        self._safety = made.name
+        if not made.complete:
+            raise Failed(
+                f"The safety backup {made.name} is not complete, so nothing was touched",
+                why=made.failure or next(iter(made.remarks), made.phase),
+                hint="Mend that and ask again; "
+                f"`restore {self._word} --replace --skip-safety` goes on without one",
+            )
+
+    @property
+    def _app(self) -> AppRef:
+        if self._ref is None:
+            raise Failed("Nothing tells which objects may be deleted", hint="Name an app")
+        return self._ref
+
+    # -- the restore -------------------------------------------------------------------------
+
+    async def _restore(self) -> Restored:
+        name = self._facts.get("location")
+        if not name:
+            return await self._velero_restores()
+        if not self._facts["close"]:
+            return await self._from_bucket(name)
+        try:
+            await elsewhere.close_to_writes(self._op, self._velero, name)
+            restored = await self._from_bucket(name)
+        except Exception:  # not a process that ends: the next one goes on with the restore
+            await elsewhere.open_to_writes(self._op, self._velero, name)
+            raise
+        await elsewhere.open_to_writes(self._op, self._velero, name)
+        return restored
+
+    async def _from_bucket(self, name: str) -> Restored:
+        location = await patiently(self._op, lambda: self._velero.location(name))
+        await elsewhere.wait_for_backup(self._op, self._velero, self._facts["backup"], location)
+        return await self._velero_restores()
+
+    async def _velero_restores(self) -> Restored:
+        facts = self._facts
+        spec = RestoreSpec(
+            backup=facts["backup"],
+            mapping=facts["moved"],
+            namespaces=sorted(facts["mapping"]),
+            resources=facts["resources"],
+            selectors=facts["selectors"],
+            update=facts["update"],
+            node_ports=True if facts["ports"] else None,
+            labels={APP_LABEL: facts["app"]} if facts["app"] else {},
+            annotations={
+                ASKER_ANNOTATION: self._ctx.asker.actor,
+                JOB_ANNOTATION: self._op.id,
+            },
+        )
+        return await run_restore(self._op, self._velero, spec, timeout=HOURS)
+
+    # -- after -------------------------------------------------------------------------------
+
+    async def _health(self) -> Health:
+        labels = app_selector(self._ref) if self._ref else None
+        timeout = self._ref.config.timeout if self._ref else READY
+        whys: list[str] = []
+        rows: list[tuple[str, str, str]] = []
+        places = sorted(self._facts["mapping"].values())
+        for place in places:
+            step = "wait until it is ready" + (f": {place}" if len(places) > 1 else "")
+            found = await check_health(
+                self._op, self._cluster, place, labels=labels, timeout=timeout, step=step
+            )
+            whys += [found.why] if found.why else []
+            rows += found.workloads
+        return Health("; ".join(whys), tuple(rows))
+
+    async def _revision(self) -> int | None:
+        """Whether Helm knows the release again; of a copy it does not, and must not."""
+        from integrations.errors import IntegrationError
+
+        if self._ref is None or self._facts["moved"]:
+            return None
+        try:
+            return await known_to_helm(self._cluster, self._ref.namespace, self._ref.release)
+        except IntegrationError:
+            return None

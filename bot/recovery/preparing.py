@@ -1,0 +1,241 @@
+"""Everything that the plan of a restore is made of; only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bot.errors import Refused
+from bot.recovery import conflicts
+from bot.recovery.apps import app_of, bases_of, check_owner, selectors, velero_of
+from bot.recovery.choosing import Choice, choose
+from bot.recovery.elsewhere import Known, check_available, known_backups, shared_location
+from bot.recovery.intent import Intent, intent, places, shares_namespace
+from bot.recovery.owners import refuse_owned
+from bot.recovery.proof import Evidence, Proof, prove
+from bot.recovery.replacing import Room, room
+from bot.recovery.surveying import Survey, survey
+from bot.releases.words import listed
+
+if TYPE_CHECKING:
+    from bot.context import Cluster, Ctx
+    from integrations.velero.client import Velero
+    from integrations.velero.contents import Saved
+    from integrations.velero.models import Backup, Location
+
+
+class Asked(Protocol):
+    """Parameters of `restore`."""
+
+    @property
+    def backup(self) -> str: ...  # noqa: D102
+    @property
+    def to(self) -> str: ...  # noqa: D102
+    @property
+    def cluster(self) -> str: ...  # noqa: D102
+    @property
+    def only(self) -> str: ...  # noqa: D102
+    @property
+    def update(self) -> bool: ...  # noqa: D102
+    @property
+    def replace(self) -> bool: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a restore is about to do, and what it would meet.
+
+    Attributes:
+        choice: The backup, and why this one.
+        mapping: Namespace in the backup → namespace here.
+        resources: Kinds asked for; empty for all.
+        selectors: Labels, any of which suffices; empty for everything.
+        survey: What the cluster has.
+        proof: Which volumes of the backup hold data.
+        room: What goes first, with `--replace`.
+        location: Storage location to be closed to writes, for another cluster's backup.
+        waits: The backup has yet to show up here.
+        trouble: Why the other cluster could not be asked; empty when it was.
+    """
+
+    intent: Intent
+    choice: Choice
+    mapping: Mapping[str, str]
+    resources: tuple[str, ...]
+    selectors: tuple[Mapping[str, str], ...]
+    survey: Survey
+    proof: Proof
+    room: Room | None = None
+    location: Location | None = None
+    waits: bool = False
+    trouble: str = ""
+
+    @property
+    def backup(self) -> Backup:
+        """The one that is restored."""
+        return self.choice.backup
+
+    @property
+    def live(self) -> bool:
+        """It touches a namespace with objects of the backup in it."""
+        return bool(self.survey.met or self.room)
+
+
+async def prepare(ctx: Ctx, p: Asked) -> Prepared:
+    """Finds the backup and looks at the cluster.
+
+    Raises:
+        UsageError: The words mean nothing that is there.
+        Refused: It must not be restored now, with the reason.
+        VeleroError: There is no Velero, its server is away, or the store gives nothing.
+    """
+    wanted = intent(ctx.scope, p)
+    cluster = ctx.clusters(wanted.cluster)
+    here = velero_of(cluster)
+    home = velero_of(ctx.clusters(wanted.home)) if wanted.home else None
+    known = await known_backups(here, home)
+    choice = choose(wanted.word, known.backups, bases_of(ctx.config, wanted.bases), ctx.clock())
+    backup = choice.backup
+    _check_app(ctx, wanted, backup)
+    location, reader = await _where(here, home, known, wanted, backup)
+    saved = await _contents(reader, backup)
+    held = {one.namespace for one in saved if one.namespace}
+    mapping = places(wanted, backup, held)
+    resources = conflicts.chosen_resources(p.only, saved)
+    objects = conflicts.taken(saved, set(mapping), resources)
+    if not objects:
+        raise Refused(f"Backup {backup.name} holds nothing of what was asked for")
+    proof = await _proof(reader, backup, objects)
+    space = await _room(cluster, wanted, mapping, proof, objects) if p.replace else None
+    found = await survey(
+        cluster.kube,
+        objects,
+        mapping,
+        source=backup.source_version,
+        keep_ports=wanted.in_place,
+        gone=space.uids if space else (),
+    )
+    _check(found, mapping)
+    return Prepared(
+        wanted,
+        choice,
+        mapping,
+        resources,
+        _narrowed(ctx, wanted, backup),
+        found,
+        proof,
+        space,
+        location,
+        backup.name not in known.names,
+        known.trouble,
+    )
+
+
+def _check_app(ctx: Ctx, wanted: Intent, backup: Backup) -> None:
+    """The name of a backup gave the permission; its label must not name another app."""
+    if wanted.app is not None:
+        check_owner(wanted.target, backup.name, backup.labels)
+        owner = app_of(ctx.config, wanted.bases, backup.name, backup.labels)
+        if owner and owner != wanted.app.name:
+            raise Refused(f"Backup {backup.name} is of {owner}, not of {wanted.app.name}")
+
+
+async def _where(
+    here: Velero, home: Velero | None, known: Known, wanted: Intent, backup: Backup
+) -> tuple[Location | None, Velero]:
+    """The location to close to writes, if it is another cluster's backup, and who can read it."""
+    reader = here if backup.name in known.names or home is None else home
+    if home is None:
+        return None, reader
+    if not known.home:  # it is away: what has shown up here is all there is
+        location = await here.location(backup.location)
+    elif backup.name in known.names and not await _has(home, backup.name):
+        return None, reader
+    else:
+        location = await shared_location(here, home, await home.backup(backup.name))
+    check_available(location)
+    return location, reader
+
+
+async def _has(velero: Velero, name: str) -> bool:
+    from integrations.velero.errors import NoSuchBackup
+
+    try:
+        await velero.backup(name)
+    except NoSuchBackup:
+        return False
+    return True
+
+
+async def _contents(velero: Velero, backup: Backup) -> tuple[Saved, ...]:
+    from integrations.velero.contents import contents
+
+    return await contents(velero, backup, whole=conflicts.WHOLE)
+
+
+async def _proof(velero: Velero, backup: Backup, objects: Sequence[Saved]) -> Proof:
+    """Which volumes hold data, by what was saved with them: the pods may be gone by now."""
+    from integrations.velero.errors import VeleroError
+
+    claims = [(o.namespace, o.name) for o in objects if o.resource == conflicts.CLAIMS]
+    if not claims:
+        return Proof()
+    pods: list[Any] = [o.object for o in objects if o.resource == conflicts.PODS]
+    try:
+        infos, copies = await asyncio.gather(
+            velero.volume_infos(backup.name), velero.volume_backups(backup.name)
+        )
+    except VeleroError:
+        infos, copies = (), await velero.volume_backups(backup.name)
+    return prove(Evidence(claims, infos, copies, pods, {}, backup.spec))
+
+
+async def _room(
+    cluster: Cluster,
+    wanted: Intent,
+    mapping: Mapping[str, str],
+    proof: Proof,
+    objects: Sequence[Saved],
+) -> Room:
+    """What goes first: nothing that this backup could not bring back."""
+    if wanted.app is None:
+        raise ValueError("only an app makes room")
+    (namespace,) = mapping.values()
+    stored = {one.claim for one in proof.protected}
+    space = await room(cluster, wanted.app, namespace, stored)
+    held = {(one.kind, one.name) for one in objects}
+    lost = [w.path for w in space.workloads if (w.kind, w.name) not in held and w.kind in _KEPT]
+    if lost:
+        raise Refused(
+            f"The backup does not hold {listed(lost, 4)}",
+            why="--replace would delete what nothing brings back",
+            hint="Take a newer backup, delete it yourself, or restore without --replace",
+        )
+    return space
+
+
+_KEPT = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+"""Workloads that people made; Jobs and single pods come and go."""
+
+
+def _check(found: Survey, mapping: Mapping[str, str]) -> None:
+    what = f"What is in {listed(sorted(set(mapping.values())), 3)}"
+    refuse_owned(found.owners, what)
+    if found.ending:
+        raise Refused(
+            f"Namespace {found.ending[0]} is being deleted",
+            why="nothing can be made in it until it is gone",
+            hint="Wait until it is gone; if it does not go, "
+            f"`kubectl describe namespace {found.ending[0]}` says what holds it",
+        )
+
+
+def _narrowed(ctx: Ctx, wanted: Intent, backup: Backup) -> tuple[Mapping[str, str], ...]:
+    """In a shared namespace, a backup of everything is narrowed to the app that was allowed."""
+    if wanted.app is None or not shares_namespace(ctx.config, wanted.app, wanted.bases):
+        return ()
+    own = selectors(wanted.app)
+    asked = tuple(dict(one) for one in backup.selectors)
+    return () if asked and all(one in own for one in asked) else own
