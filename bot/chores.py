@@ -1,4 +1,4 @@
-"""What the bot does without being asked: old questions, copies of its state, proof of its log."""
+"""What the bot does unasked: old questions, copies of its state, proof of its log, a watch."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def begin(product: Product, tasks: Tasks) -> None:
     """Starts the chores; they end with their tasks."""
     tasks.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
     tasks.spawn(_regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
+    tasks.spawn(product.watcher.run(), "watch backups")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
         tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bot import registry
+from bot.alerts import Threads
 from bot.clock import now
 from bot.config import ClusterConfig, Config
 from bot.context import Asker, Cluster
@@ -17,6 +18,7 @@ from bot.desk import Desk, Powers
 from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
+from bot.recovery.watching import Watcher, Watching
 from bot.redaction import Redactor
 from bot.slack.replier import Overheard
 from bot.slack.surface import SlackSurface
@@ -102,6 +104,7 @@ class Product:
     commands: Sequence[Command[Any, Any]]
     terminal: TerminalServer
     slack: SlackSurface | None
+    watcher: Watcher
     tasks: Tasks
     lock: InstanceLock
     clock: Callable[[], int]
@@ -234,8 +237,13 @@ def _put_together(
         surface = SlackSurface(current, config.slack, store, engine, clock)
         repliers["slack"] = surface.replier
         repliers["terminal"] = Overheard(teller, surface.ops)
+    names = {name for c in commands for name in (c.name, *c.aliases)}
+    ops = surface.ops if surface else None
+    threads = Threads(store, ops, clock, lambda: f"{current().command} ", names)
+    watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     return Product(
-        config, store, engine, desk, clusters, commands, terminal, surface, tasks, lock, clock
+        *(config, store, engine, desk, clusters, commands, terminal, surface),
+        *(watcher, tasks, lock, clock),
     )
 
 

@@ -12,10 +12,15 @@ Sentence = tuple[Inline, ...]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A command that helps, without the product's name; shown only if there is such a command."""
+    """A command that helps, without the product's name; shown only if there is such a command.
+
+    Attributes:
+        button: Offer it as a button too; not what does harm when pressed half asleep.
+    """
 
     label: str
     command: str
+    button: bool = True
 
 
 @dataclass(frozen=True, slots=True)

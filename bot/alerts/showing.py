@@ -24,13 +24,14 @@ def root(
         known: Names of the registered commands.
     """
     acts = [act for act in condition.acts if _registered(act, known)]
+    buttons = tuple(Button(act.label, "run", act.command) for act in acts if act.button)
     return Document.of(
         Title(condition.title, condition.tone),
         *(Text(sentence) for sentence in condition.why),
         *_items(condition.items),
         Text(("What to do: ", *condition.todo)) if condition.todo else None,
         Note(tuple(_commands(acts, prefix))) if acts else None,
-        Actions(tuple(Button(act.label, "run", act.command) for act in acts)) if acts else None,
+        Actions(buttons) if buttons else None,
         Note.of("Since ", When(since), *_place(cluster)),
     )
 
