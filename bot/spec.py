@@ -102,8 +102,8 @@ class Param:
 
     @property
     def option(self) -> str:
-        """The long flag, `--chart-version` for `chart_version`."""
-        return "--" + self.name.replace("_", "-")
+        """The long flag, `--chart-version` for `chart_version`, `--for` for `for_`."""
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,9 +171,8 @@ async def plan_create(ctx: Ctx, p: Create) -> Plan:
     spec = wanted(ref, p.ttl)
     cluster = ctx.clusters(ref.cluster)
     others = tuple(r for r in apps_on(ctx.config, ref.cluster) if r.name != ref.name)
-    location, found = await asyncio.gather(
-        check_ready(velero_of(cluster), spec.location), survey(cluster.kube, ref, others)
-    )
+    location = await check_ready(velero_of(cluster), spec.location)
+    found = await survey(cluster.kube, ref, others)
     if not found.total:
         raise Refused(
             f"Nothing of {ref.name} is in namespace {ref.namespace} on {ref.cluster}",

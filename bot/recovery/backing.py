@@ -30,7 +30,7 @@ async def check_ready(velero: Velero, location: str = "") -> Location:
         Refused: The location is missing, read-only, or its store is away.
         VeleroError: There is no Velero, or its server does not answer.
     """
-    _, locations = await asyncio.gather(velero.server(), velero.locations())
+    locations = await velero.locations()
     chosen = next((x for x in locations if (x.name == location if location else x.default)), None)
     if chosen is None:
         names = listed(x.name for x in locations)
@@ -41,6 +41,7 @@ async def check_ready(velero: Velero, location: str = "") -> Location:
             hint=f"There are {names}; set `backup.storage` for the app" if names else "",
         )
     check_location(chosen)
+    await velero.server()
     return chosen
 
 

@@ -219,12 +219,12 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "`backup.volumes: copy` for the app",
     ),
     (
-        r"opted out due to annotation in pod (?P<it>[^\s;]+)",
+        r"opted out due to annotation in pod (?:[^\s/]+/)?(?P<it>[^\s;]+)",
         "an annotation of pod {it} leaves it out",
         _UNANNOTATE,
     ),
     (
-        r"declared in pod (?P<it>[^\s;]+) but not mounted",
+        r"declared in pod (?:[^\s/]+/)?(?P<it>[^\s;]+) but not mounted",
         "no container of pod {it} mounts it",
         f"Mount it, or delete the claim, {_AGAIN}",
     ),

@@ -36,7 +36,11 @@ COMMANDS = (greet,)
 WANTED = (
     *("help", "whoami", "can-i", "check", "jobs", "cancel"),
     *("apps", "status", "deploy", "diff", "history", "rollback", "uninstall", "scale", "restart"),
+    *("restore drill", "recovery"),
     *("backup create", "backup list", "backup describe", "backup logs"),
+    *("backup delete", "backup keep", "backup schedule create", "backup schedule list"),
+    *("backup schedule pause", "backup schedule resume", "backup schedule delete"),
+    *("restore",),
     *("role create", "role grant", "role revoke", "role list"),
     *("rule add", "rule remove", "rule list"),
     *("audit search", "audit verify", "audit export", "lock", "unlock"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from bot.render.document import Actions, Document
 from bot.store import requests
 from bot.store.db import Store
 from bot.store.keys import AuditKey
+from tests.commands.recovery import Recovery, open_recovery, shop_config
 from tests.commands.world import World, open_world
 
 START = 1_800_000_000_000_000
@@ -162,7 +164,7 @@ class Office:
         command, params, ctx = self.parsed(line, asker)
         plan = plan or await self.plan(line, asker)
         self.recorder = Recorder()
-        op = Blindable(
+        self.operation = op = Blindable(
             blind,
             request_id or requests.new_id(self.clock),
             json.loads(json.dumps(dict(plan.facts))),
@@ -270,3 +272,18 @@ async def world(tmp_path: Path, config: Config) -> AsyncIterator[World]:
 async def shop(config: Config, store: Store, world: World) -> Office:
     """Commands on a practice cluster."""
     return Office(config, store, {"main": world.cluster})
+
+
+@pytest.fixture
+async def recovery(tmp_path: Path) -> AsyncIterator[Recovery]:
+    """A practice cluster with Velero."""
+    async with open_recovery(tmp_path, shop_config(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def recoverable(tmp_path: Path, store: Store, recovery: Recovery) -> Office:
+    """Commands on a practice cluster with Velero; their clock is the cluster's."""
+    office = Office(shop_config(tmp_path), store, {"main": recovery.cluster})
+    office.now = time.time_ns() // 1000
+    return office
