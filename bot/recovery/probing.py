@@ -127,17 +127,18 @@ async def _ask(
         return Probed(probe.name, False, found)
     name, port = str(found[0]["metadata"]["name"]), int(found[1]["port"])
 
-    async def once() -> Probed:
+    async def once() -> tuple[Probed, bool]:
+        """What was told, and whether that is its last word: nobody ready yet is not."""
         try:
             answer = await service_get(cluster.kube, namespace, name, port, probe.path)
         except IntegrationError as error:
-            return Probed(probe.name, False, _short(error.message))
+            return Probed(probe.name, False, _short(error.message)), False
         if answer.status == probe.status:
-            return Probed(probe.name, True, f"{probe.path} answers {answer.status}")
-        wanted = f"{probe.path} answers {answer.status} instead of {probe.status}"
-        return Probed(probe.name, False, wanted)
+            return Probed(probe.name, True, f"{probe.path} answers {answer.status}"), True
+        other = f"{probe.path} answers {answer.status} instead of {probe.status}"
+        return Probed(probe.name, False, other), answer.status < 500
 
-    return await _settled(once, lambda probed: probed.ok)
+    return (await _settled(once, lambda told: told[1]))[0]
 
 
 async def count_all(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,9 @@ import pytest
 
 from bot.config import Config
 from bot.context import Weight
-from bot.engine.operation import Operation
-from bot.errors import Cancelled, Refused, UsageError
-from bot.recovery.isolation import DRILL_LABEL, WALL
-from bot.recovery.probing import network_policies
-from bot.store import requests
+from bot.errors import Cancelled
+from bot.recovery.isolation import WALL
 from bot.store.db import Store
-from integrations.kubernetes.errors import NotFound
 from integrations.kubernetes.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -28,8 +24,15 @@ from integrations.kubernetes.kinds import (
     SERVICE,
     Kind,
 )
-from integrations.velero.kinds import RESTORE
-from tests.commands.conftest import Cut, Journal, Killed, Office, Recorder, text_of, translate
+from sandbox.kube.resources import (
+    CRONJOBS,
+    INGRESSES,
+    NETWORKPOLICIES,
+    PODS,
+    SERVICES,
+    Resource,
+)
+from tests.commands.conftest import Cut, Office, text_of
 from tests.commands.recovery import Recovery, open_recovery
 
 pytestmark = [pytest.mark.helm, pytest.mark.timeout(120)]
@@ -41,6 +44,12 @@ LOGIN = (
 USERS = 'db.getSiblingDB("parse").getCollection("_User")'
 LABELS = {"app": "parseserver"}
 INGRESS = Kind("networking.k8s.io/v1", "ingresses", "Ingress")
+CRON_JOB = Kind("batch/v1", "cronjobs", "CronJob")
+BACKEND = {
+    "path": "/",
+    "pathType": "Prefix",
+    "backend": {"service": {"name": "parse-server", "port": {"number": 1337}}},
+}
 
 
 def parse_config(folder: Path, **changes: Any) -> Config:
@@ -125,3 +134,212 @@ async def test_a_drill_proves_documents_and_leaves_nothing(
     assert (kept.proved, kept.backup, kept.why) == (True, result.backup, "")
     assert kept.ready_after == result.ready_after
     assert await office.desk.proved_backups("main") == {result.backup: kept.finished_at}
+
+
+@dataclass
+class Until(Cut):
+    """Does something at one boundary, and does not end the process there."""
+
+    look: Callable[[], object] = lambda: None
+
+    def boundary(self, request_id: str, step: str, edge: str) -> None:
+        self.seen.append((step, edge))
+        if (step, edge) == (self.step, self.edge):
+            self.look()
+
+
+def inside(recovery: Recovery, resource: Resource) -> dict[str, Any]:
+    found = recovery.practice.store.list(resource)
+    return {
+        o["metadata"]["name"]: o for o in found if "-drill-" in o["metadata"].get("namespace", "")
+    }
+
+
+async def test_the_walls_stand_before_anything_is_restored(
+    office: Office, recovery: Recovery
+) -> None:
+    await office.run("backup create parse")
+    looked: list[Any] = []
+
+    def look() -> None:
+        looked.append((inside(recovery, NETWORKPOLICIES), inside(recovery, PODS)))
+
+    await office.run(
+        "restore drill parse", cut=Until("ask Velero for the restore", "before", look=look)
+    )
+    policies, pods = looked[0]
+    assert pods == {}
+    spec = policies[WALL]["spec"]
+    assert spec["podSelector"] == {}
+    assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    assert spec["ingress"] == [{"from": [{"podSelector": {}}]}]
+    inner, dns = spec["egress"]
+    assert inner == {"to": [{"podSelector": {}}]}
+    assert {p["port"] for p in dns["ports"]} == {53}
+
+
+async def test_ways_in_and_what_acts_alone_stay_out_of_the_copy(
+    office: Office, recovery: Recovery
+) -> None:
+    rule = {"host": "parse.example.com", "http": {"paths": [BACKEND]}}
+    await recovery.make(INGRESS, "web", LABELS, "parse", spec={"rules": [rule]})
+    job = {"containers": [{"name": "main", "image": "x:1"}], "restartPolicy": "Never"}
+    template = {"spec": {"template": {"spec": job}}}
+    cron = {"schedule": "0 3 * * *", "jobTemplate": template}
+    await recovery.make(CRON_JOB, "nightly", LABELS, "parse", spec=cron)
+    outside = {
+        "type": "NodePort",
+        "ports": [{"port": 80, "nodePort": 30080}],
+        "selector": {"a": "b"},
+        "externalIPs": ["192.0.2.7"],
+    }
+    await recovery.make(SERVICE, "outside", LABELS, "parse", spec=outside)
+    await office.run("backup create parse")
+    looked: dict[str, dict[str, Any]] = {}
+
+    def look() -> None:
+        for resource in (INGRESSES, CRONJOBS, NETWORKPOLICIES, SERVICES):
+            looked[resource.plural] = inside(recovery, resource)
+
+    result, _ = await office.run(
+        "restore drill parse", cut=Until("ask the probes", "before", look=look)
+    )
+    assert result.ok, result.why
+    assert looked["ingresses"] == looked["cronjobs"] == {}
+    assert set(looked["networkpolicies"]) == {WALL}
+    service = looked["services"]["outside"]["spec"]
+    assert service["type"] == "ClusterIP"
+    assert "externalIPs" not in service
+    assert "nodePort" not in service["ports"][0]
+    assert {"Ingress web", "CronJob nightly", "NetworkPolicy parse-mongodb"} <= set(result.left_out)
+    assert await left(recovery) == []
+
+
+@pytest.mark.parametrize("where", ["secret", "env", "external"])
+async def test_a_copy_that_names_a_live_host_is_never_made(
+    office: Office, recovery: Recovery, where: str
+) -> None:
+    host = "parse-mongodb-0.parse-mongodb.parse"
+    if where == "secret":
+        uri = f"mongodb://root:topsecret@{host}.svc.cluster.local:27017/parse"
+        await recovery.make(SECRET, "legacy", LABELS, "parse", stringData={"uri": uri})
+        named = "Secret legacy (data.uri)"
+    elif where == "env":
+        containers = [{"name": "parse-server", "env": [{"name": "DB", "value": f"{host}:27017"}]}]
+        body = {"spec": {"template": {"spec": {"containers": containers}}}}
+        await recovery.kube.patch(DEPLOYMENT, "parse", "parse-server", body, type="strategic")
+        named = "Deployment parse-server (env DB of container parse-server)"
+    else:
+        spec = {"type": "ExternalName", "externalName": f"{host}.svc.cluster.local"}
+        await recovery.make(SERVICE, "alias", LABELS, "parse", spec=spec)
+        named = "Service alias (spec.externalName)"
+    await office.run("backup create parse")
+    seen = Cut()
+    result, document = await office.run("restore drill parse", cut=seen)
+    assert not result.ok
+    assert named in result.why
+    assert "topsecret" not in text_of(document)
+    assert not any("create namespace" in step for step, _ in seen.seen)
+    assert (await recovery.velero.restores()) == ()
+    (kept,) = await office.desk.drills(office.parsed("status parse")[2].target)
+    assert (kept.proved, kept.ready_after) == (False, None)
+
+
+async def test_an_image_that_is_gone_fails_the_drill_and_the_copy_goes(
+    office: Office, recovery: Recovery
+) -> None:
+    containers = [{"name": "parse-server", "image": "docker.io/parseplatform/parse-server:broken"}]
+    body = {"spec": {"template": {"spec": {"containers": containers}}}}
+    await recovery.kube.patch(DEPLOYMENT, "parse", "parse-server", body, type="strategic")
+    await office.run("backup create parse")
+    result, document = await office.run("restore drill parse")
+    assert not result.ok
+    assert "image" in result.why.lower()
+    assert "is not proved" in document.headline
+    assert await left(recovery) == []
+
+
+async def test_a_probe_that_fails_fails_the_drill(
+    tmp_path: Path, store: Store, office: Office, recovery: Recovery
+) -> None:
+    await office.run("backup create parse")
+    probe = {"name": "front page", "service": "parse-server", "path": "/nowhere"}
+    office.config = parse_config(tmp_path, probes=[probe])
+    result, document = await office.run("restore drill parse")
+    assert not result.ok
+    assert "/nowhere answers 404 instead of 200" in result.why
+    assert "Ready after" in text_of(document)
+    assert await left(recovery) == []
+
+
+async def test_an_empty_database_fails_the_drill(office: Office, recovery: Recovery) -> None:
+    await script(recovery, "deleteMany({})")
+    await office.run("backup create parse")
+    await script(recovery, "insertOne({ a: 1 })")
+    result, _ = await office.run("restore drill parse")
+    assert not result.ok
+    assert "parse._User" in result.why
+    assert result.counts == (("parse._User", 0, 1),)
+
+
+async def test_a_cancelled_drill_leaves_nothing_and_proves_nothing(
+    office: Office, recovery: Recovery
+) -> None:
+    await office.run("backup create parse")
+    cut = Until("Velero restores", "before", look=lambda: office.operation.cancel("ann"))
+    with pytest.raises(Cancelled):
+        await office.run("restore drill parse", cut=cut)
+    assert await left(recovery) == []
+    assert await office.desk.drills(office.parsed("status parse")[2].target) == []
+
+
+async def test_a_server_that_is_away_is_told_and_the_copy_goes(
+    office: Office, recovery: Recovery
+) -> None:
+    await office.run("backup create parse")
+    looked = Until(
+        "ask Velero for the restore", "before", look=lambda: recovery.server.fault("away")
+    )
+    result, _ = await office.run("restore drill parse", cut=looked)
+    assert not result.ok
+    assert "does not answer" in result.why
+    assert await left(recovery) == []
+    recovery.server.heal()
+    assert await left(recovery) == []  # what was withdrawn does not come back
+
+
+STEPS = (
+    "look for hosts of the live app",
+    "create namespace parse-drill-00000000",
+    "wall it in",
+    "ask Velero for the restore",
+    "Velero restores",
+    "read what became of each object",
+    "see what came back",
+    "wait until the copy is ready",
+    "take the time",
+    "ask the probes",
+    "count documents",
+    "delete namespace parse-drill-00000000",
+    "keep the result",
+)
+
+
+async def test_the_steps_are_those_that_are_cut_below(office: Office) -> None:
+    await office.run("backup create parse")
+    seen = await office.boundaries("restore drill parse")
+    assert tuple(dict.fromkeys(step for step, _ in seen)) == STEPS
+
+
+@pytest.mark.parametrize("edge", ["acted", pytest.param("before", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_cut_drill_goes_on_and_clears_up(
+    office: Office, recovery: Recovery, step: str, edge: str
+) -> None:
+    await office.run("backup create parse")
+    result, document = await office.run_cut("restore drill parse", step, edge)
+    assert result.ok, text_of(document)
+    assert len(await recovery.velero.restores()) == 1
+    assert await left(recovery) == []
+    (kept,) = await office.desk.drills(office.parsed("status parse")[2].target)
+    assert kept.proved
