@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.recovery.apps import APP_LABEL, ASKER_ANNOTATION, JOB_ANNOTATION
-from integrations.velero.contents import Saved
 from integrations.velero.models import RestoreSpec
+
+if TYPE_CHECKING:
+    from integrations.velero.contents import Saved
 
 Object = Mapping[str, Any]
 
