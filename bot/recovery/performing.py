@@ -32,6 +32,8 @@ HOURS = 4 * 3600.0
 """Seconds for Velero's part, as its own limit for what runs in the background."""
 READY = 900.0
 """Seconds for workloads of no app to become ready."""
+GLANCE = 20.0
+"""The same when objects are missing: what cannot come up shall not be waited for."""
 SAFETY = "safety"
 
 
@@ -84,7 +86,7 @@ class Performing:
                     why=restored.why,
                     hint=f"Mend that and ask again; restore {restored.name} has Velero's log",
                 )
-            health = await self._health()
+            health = await self._health(restored)
         except OnpremError as error:
             raise self._told(error) from error
         return Performed(restored, health, self._safety, await self._revision())
@@ -188,9 +190,11 @@ class Performing:
 
     # -- after -------------------------------------------------------------------------------
 
-    async def _health(self) -> Health:
+    async def _health(self, restored: Restored) -> Health:
         labels = app_selector(self._ref) if self._ref else None
         timeout = self._ref.config.timeout if self._ref else READY
+        if not restored.ok:
+            timeout = min(timeout, GLANCE)
         whys: list[str] = []
         rows: list[tuple[str, str, str]] = []
         places = sorted(self._facts["mapping"].values())

@@ -148,7 +148,8 @@ def _data(found: Prepared) -> list[str]:
             "of the backup: the database goes back to it."
         )
     elif stays:
-        said.append(f"{_volumes(stays)}: their data is NOT rolled back.{_instead(found)}")
+        whose = "its" if len(stays) == 1 else "their"
+        said.append(f"{_volumes(stays)}: {whose} data is NOT rolled back.{_instead(found)}")
     if found.room is None and survey.idle_hooks:
         said.append(
             f"{listed(survey.idle_hooks, 3)} still "
@@ -170,7 +171,7 @@ def _volumes(claims: tuple[str, ...]) -> str:
 def _instead(found: Prepared) -> str:
     if not found.intent.in_place:
         return ""
-    return f" `restore {found.backup.name} --replace` deletes and refills them."
+    return f" `restore {found.backup.name} --replace` deletes and refills."
 
 
 def _skips(found: Prepared, *, update: bool) -> list[str]:

@@ -296,7 +296,9 @@ def _ending(restore: Restore) -> dict[str, Any]:
 
 def _progress(restore: Restore) -> str:
     if restore.items_total:
-        return f"{restore.phase}: {restore.items_done} of {restore.items_total} objects"
+        said = f"{restore.phase}: {restore.items_done} of {count(restore.items_total, 'object')}"
+        waits = restore.phase == "InProgress" and restore.items_done >= restore.items_total
+        return f"{said}, now the data of volumes" if waits else said
     return "waiting for Velero's server" if restore.phase == "New" else restore.phase
 
 
