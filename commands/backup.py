@@ -105,7 +105,7 @@ def view_created(result: Created, now: int) -> Document:
         Title(title, tone="good" if whole else "warn"),
         Fields.of(**pairs),
         unprotected_table(done),
-        *notes(done),
+        *_notes(done),
         Note(marked(result.missed), "warn") if result.missed else None,
         Actions(_buttons(result)),
     )
@@ -134,20 +134,26 @@ def unprotected_table(done: Checked) -> Table | None:
     )
 
 
-def notes(done: Checked) -> tuple[Note, ...]:
-    """Dumps that stand for volumes, warnings, and what could not be checked."""
+def _notes(done: Checked) -> tuple[Note | None, ...]:
+    """Dumps that stand for volumes, the first warning, and what could not be checked."""
     dumps = [p for p in done.proof.protected if p.how.startswith("dump")]
-    found = []
-    if dumps:
-        claims = listed((p.claim for p in dumps), 4)
-        found.append(Note.of(f"{claims}: saved by its hook as a {dumps[0].how}."))
-    if done.warnings:
-        first = f": {done.remarks[0]}" if done.remarks else ""
-        found.append(Note.of(f"{count(done.warnings, 'warning')}{first}", tone="warn"))
-    if done.unchecked:
-        text = f"The list of volumes could not be read from the store: {done.unchecked}."
-        found.append(Note.of(text, tone="warn"))
-    return tuple(found)
+    claims = listed((p.claim for p in dumps), 4)
+    first = f": {done.remarks[0]}" if done.remarks else ""
+    return (
+        Note.of(f"{claims}: saved by a hook as a {dumps[0].how}.") if dumps else None,
+        Note.of(f"{count(done.warnings, 'warning')}{first}.", tone="warn")
+        if done.warnings
+        else None,
+        unchecked(done),
+    )
+
+
+def unchecked(done: Checked) -> Note | None:
+    """Why the store's own list of volumes is not part of the judgement."""
+    if not done.unchecked:
+        return None
+    text = f"The list of volumes could not be read from the store: {done.unchecked}."
+    return Note.of(text, tone="warn")
 
 
 def _buttons(result: Created) -> tuple[Button, ...]:
@@ -277,7 +283,10 @@ async def create(ctx: Ctx, p: Create, op: Op) -> Created:
 
 def _failure(done: Checked, where: str) -> Failed:
     """What went wrong, why, and what to do next."""
+    lost = len(done.proof.unprotected)
     why = done.failure or "; ".join(done.remarks[:2])
+    if lost and done.phase == "PartiallyFailed":
+        why += f"; {count(lost, 'volume holds', 'volumes hold')} no data"
     if done.phase == "PartiallyFailed":
         return Failed(
             f"Backup {done.name} is incomplete: {count(done.errors, 'error')}",

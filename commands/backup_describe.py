@@ -23,8 +23,8 @@ from bot import (
 from bot.recovery.apps import app_of, backup_target, elsewhere, velero_of
 from bot.recovery.checking import Checked, checked
 from bot.recovery.wording import phase, size
-from bot.releases.words import ago, count, listed, span
-from commands.backup import notes, unprotected_table
+from bot.releases.words import ago, count, listed, span, stamp
+from commands.backup import unchecked, unprotected_table
 from commands.backups import MOST, READ_SECONDS, Named, the_backup
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _facts(result: Described, now: int) -> dict[str, str]:
     said = {
         "app": result.app,
         "made": ago(result.at, now) + (f", took {span(done.took)}" if done and done.took else ""),
-        "expires": ago(result.expires_at, now),
+        "expires": _expiry(result.expires_at, now),
         "objects": str(result.items_done) if done else objects,
         "volumes": size(done.proof.size) if done else "",
         "hooks": f"{hooks} ran" + (f", {failed} failed" if failed else "") if hooks else "",
@@ -104,17 +104,20 @@ def _facts(result: Described, now: int) -> dict[str, str]:
     return {key.replace(" ", "_"): value for key, value in said.items() if value}
 
 
+def _expiry(at: int | None, now: int) -> str:
+    return f"{ago(at, now)} ({stamp(at)})" if at is not None else ""
+
+
 def _outcome(done: Checked) -> tuple[Any, ...]:
     kept = tuple((p.claim, p.how, size(p.size)) for p in done.proof.protected)
     what = "error" if done.errors else "warning"
     remarks = tuple((text,) for text in done.remarks)
     title = count(done.errors or done.warnings, what)
     tones: tuple[Tone, ...] = ("bad" if done.errors else "warn",) * len(remarks)
-    bare = [n for n in notes(done) if not (done.remarks and n.tone == "warn" and done.warnings)]
     parts = (
         unprotected_table(done),
         Table(("claim", "stored", "size"), kept, title="Volumes") if kept else None,
-        *bare,
+        unchecked(done),
         Table((what,), remarks, title=title, tones=tones) if remarks else None,
     )
     return tuple(part for part in parts if part is not None)

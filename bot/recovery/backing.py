@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from bot.errors import Failed, Refused
 from bot.recovery import wording
 from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION, velero_of
 from bot.recovery.checking import Checked, checked
-from bot.releases.words import listed
+from bot.releases.words import SECOND, listed
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Ctx, Op
     from integrations.velero.client import Velero
     from integrations.velero.models import Backup, BackupSpec, Location, VolumeBackup
+
+TRIES = 5
+"""Names, a second apart, that are tried for a backup."""
 
 
 async def check_ready(velero: Velero, location: str = "") -> Location:
@@ -99,11 +103,19 @@ async def take_backup(
 
 async def _ask(ctx: Ctx, op: Op, velero: Velero, base: str, spec: BackupSpec, prefix: str) -> str:
     from integrations.velero import names
+    from integrations.velero.errors import AlreadyThere
 
     marked = replace(spec, annotations={ASKER_ANNOTATION: ctx.asker.actor, JOB_ANNOTATION: op.id})
 
     async def ask() -> str:
-        return (await velero.create_backup(names.stamped(base, ctx.clock()), marked)).name
+        began = ctx.clock()
+        for later in range(TRIES):  # a name of this second may be taken
+            name = names.stamped(base, began + later * SECOND)
+            with contextlib.suppress(AlreadyThere):
+                return (await velero.create_backup(name, marked)).name
+            if ours := await asked():
+                return ours
+        raise Failed(f"All names {base}-… of these seconds are taken", hint="Try again")
 
     async def asked() -> str | None:
         found = (b for b in await velero.backups() if b.annotations.get(JOB_ANNOTATION) == op.id)

@@ -107,7 +107,7 @@ async def test_a_dump_by_a_hook_protects_the_volume_that_is_left_out(
     disks.write(disks.key(pod, "dump"), {"archive": "x" * 100})
     result, document = await recoverable.run("backup create shop")
     assert result.checked.proof.unprotected == ()
-    assert "data-db-0: saved by its hook as a dump in db-0's volume dump." in text_of(document)
+    assert "data-db-0: saved by a hook as a dump in db-0's volume dump." in text_of(document)
 
 
 def test_progress_is_told_in_objects_and_bytes() -> None:
@@ -228,6 +228,17 @@ class CutAt(Cut):
     def boundary(self, request_id: str, step: str, edge: str) -> None:
         if step.startswith(self.step) and edge == self.edge:
             raise Killed(f"{step} {edge}")
+
+
+async def test_two_backups_of_one_second_have_two_names(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    await recovery.shop()
+    begun = recoverable.now - recoverable.now % 1_000_000
+    for _ in range(2):
+        recoverable.now = begun
+        await recoverable.run("backup create shop")
+    assert len({b.name for b in await recovery.velero.backups()}) == 2
 
 
 async def test_without_its_look_a_cut_backup_would_be_made_twice(

@@ -9,7 +9,7 @@ from typing import Any
 from bot.registry import COMMANDS as SHIPPED
 from bot.spec import Effect
 
-NAMES = ("deploy", "rollback", "scale", "restart", "uninstall")
+NAMES = ("deploy", "rollback", "scale", "restart", "uninstall", "backup create")
 
 
 class Blind:

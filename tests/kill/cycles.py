@@ -25,6 +25,7 @@ class Operation:
         made: Revisions that it makes.
         replicas: Of the server and of MongoDB afterwards; empty when both are gone.
         moved: How many times a workload's specification changes, at most.
+        backups: Complete ones that it makes.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Operation:
     made: int = 0
     replicas: tuple[int, ...] = (3, 3)
     moved: int = 0
+    backups: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ CYCLES = (
         ),
     ),
     Cycle("restart", _PREPARED, (Operation("restart", ("restart", "parse"), moved=1),)),
+    Cycle("backup", _PREPARED, (Operation("backup", ("backup", "create", "parse"), backups=1),)),
 )
 
 
@@ -114,6 +117,7 @@ class Picture:
     workloads: Mapping[str, Mapping[str, int]]
     secret: str
     claims: tuple[str, ...]
+    backups: Mapping[str, str]
 
     @property
     def newest(self) -> int:
@@ -147,6 +151,11 @@ def picture(world: Practice, namespace: str) -> Picture:
                 if "deletionTimestamp" not in claim["metadata"]
             )
         ),
+        {
+            backup["metadata"]["name"]: backup.get("status", {}).get("phase", "New")
+            for backup in world.get("/apis/velero.io/v1/namespaces/velero/backups")["items"]
+            if backup["spec"].get("includedNamespaces") == [namespace]
+        },
     )
 
 
@@ -167,6 +176,9 @@ def effect(before: Picture, after: Picture, seen: Mapping[str, Any]) -> dict[str
         },
         "secret": "kept" if after.secret == before.secret else "made" if after.secret else "gone",
         "claims": after.claims,
+        "backups made": sorted(
+            phase for name, phase in after.backups.items() if name not in before.backups
+        ),
         "members": seen["members"],
         "overrides": seen["overrides"],
         "recorded": seen["recorded"] - after.newest,
@@ -191,6 +203,7 @@ def check_reference(operation: Operation, ran: Ran, found: Mapping[str, Any]) ->
     assert all(w["ready"] == w["replicas"] for w in workloads.values())
     if operation.moved:
         assert max(w["moved"] for w in workloads.values()) == operation.moved
+    assert found["backups made"] == ["Completed"] * operation.backups
     assert found["members"] == [f"parse-mongodb-{i}" for i in range(operation.pods)]
 
 

@@ -25,7 +25,8 @@ from tests.kill.practice import Practice
 
 # After these steps the world does not show what they came to: the roll-out has failed, so nothing
 # is "done" and the next process follows it again, to the same failure.
-LOOKS_AGAIN = {("bad upgrade", "wait for revision")}
+# What a backup holds is only read, so the next process reads it again.
+LOOKS_AGAIN = {("bad upgrade", "wait for revision"), ("backup", "check what was stored")}
 
 
 @dataclass

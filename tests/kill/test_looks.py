@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.slow, pytest.mark.timeout(600)]
 
 HARMLESS = {
     "wait ": "waits for what is there already",
+    "check what was stored": "only reads",
     "remember it": "writes the same rows in place of the same rows",
     "bring back the overrides": "writes the same rows in place of the same rows",
     "forget its overrides": "deletes what is gone",
