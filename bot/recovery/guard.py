@@ -56,6 +56,7 @@ class Guard:
         store: Remembers what was told of others' runs.
         threads: Keeps what is wrong.
         clock: Microseconds UTC.
+        patience: Seconds in which Velero's server must answer.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class Guard:
         store: Store,
         threads: Threads,
         clock: Callable[[], int],
+        patience: float,
     ) -> None:
+        self._patience = patience
         self._cluster, self._velero, self._config = cluster, velero, config
         self._store, self._threads, self._clock = store, threads, clock
         self._seen: dict[str, sightings.Sighting] | None = None
@@ -219,7 +222,7 @@ class Guard:
         if self._asked is not None and now - self._asked[0] < ASK_AGAIN:
             return self._asked[1]
         try:
-            await self._velero.server()
+            await self._velero.server(self._patience)
         except ServerAway:
             self._asked = now, False
         except IntegrationError as error:

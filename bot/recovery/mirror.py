@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bot.recovery.picture import Picture, made_at
+from bot.recovery.picture import Picture, age
 from integrations.errors import IntegrationError
 from integrations.kubernetes.watch import Change, Event, watch
 from integrations.velero import kinds
@@ -92,8 +92,8 @@ class Mirror:
         """What there is; backups and restores newest first."""
         backups, restores, schedules, locations = (self._held[k].values() for k in _READ)
         return Picture(
-            tuple(sorted(backups, key=made_at, reverse=True)),
-            tuple(sorted(restores, key=made_at, reverse=True)),
+            tuple(sorted(backups, key=age, reverse=True)),
+            tuple(sorted(restores, key=age, reverse=True)),
             tuple(sorted(schedules, key=lambda s: s.name)),
             tuple(sorted(locations, key=lambda x: x.name)),
         )

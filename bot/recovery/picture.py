@@ -92,6 +92,11 @@ def made_at(run: Backup | Restore) -> int:
     return run.started_at or run.created_at or 0
 
 
+def age(run: Backup | Restore) -> tuple[int, int, str]:
+    """What sorts runs, the oldest first: Velero's times are whole seconds, names often finer."""
+    return made_at(run), run.created_at or 0, run.name
+
+
 def ended_at(run: Backup | Restore) -> int:
     """When a finished run ended; a refused one never began."""
     return run.completed_at or run.started_at or run.created_at or 0

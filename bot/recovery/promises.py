@@ -19,6 +19,7 @@ from bot.recovery.picture import (
     Known,
     Picture,
     Site,
+    age,
     ended_at,
     expired,
     made_at,
@@ -80,7 +81,7 @@ def _groups(site: Site, picture: Picture) -> Mapping[tuple[str, str], tuple[Back
         elif backup.schedule:
             found["schedule", backup.schedule].append(backup)
     return {
-        group: tuple(sorted((b for b in all_ if b.finished), key=made_at, reverse=True))
+        group: tuple(sorted((b for b in all_ if b.finished), key=age, reverse=True))
         for group, all_ in found.items()
     }
 
@@ -199,7 +200,7 @@ def _newest(site: Site, ref: AppRef, picture: Picture, now: int) -> Backup | Non
         for b in picture.backups
         if b.completed and not expired(b, now) and (site.app_of(b) == ref.name or _covers(b, ref))
     )
-    return max(good, key=made_at, default=None)
+    return max(good, key=age, default=None)
 
 
 def _covers(backup: Backup, ref: AppRef) -> bool:

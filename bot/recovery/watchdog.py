@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts import Act, Condition, Findings, Item
 from bot.alerts.condition import Sentence
-from bot.recovery.picture import MINUTE, WAITING, Known, Picture, Site, made_at
+from bot.recovery.picture import MINUTE, WAITING, Known, Picture, Site, age, made_at
 from bot.recovery.promises import Verdict, promises
 from bot.recovery.timetable import timetable
 from bot.releases.words import count, listed
@@ -109,7 +109,7 @@ def _stuck(
 ) -> Verdict:
     kind = _kind(run)
     queue = picture.backups if kind == "backup" else picture.restores
-    behind = [r.name for r in sorted(queue, key=made_at) if r.phase in WAITING and r is not run]
+    behind = [r.name for r in sorted(queue, key=age) if r.phase in WAITING and r is not run]
     why: list[Sentence] = [far]
     if behind:
         ones = "waits" if len(behind) == 1 else "wait"
@@ -145,7 +145,7 @@ def _server(site: Site, picture: Picture, known: Known) -> Verdict:
         return Verdict("server", unsure=True)
     if known.server:
         return Verdict("server", well=("It answers.",))
-    first = min(left, key=made_at)
+    first = min(left, key=age)
     broken = Condition(
         "server",
         "Velero's server does not answer",
@@ -162,7 +162,7 @@ def _deletions(site: Site, picture: Picture, now: int) -> Verdict:
     told = {x.name for x in picture.locations if x.read_only}
     left = [
         b
-        for b in sorted(picture.backups, key=made_at)
+        for b in sorted(picture.backups, key=age)
         if (cause := b.labels.get(GC_FAILURE_LABEL))
         and not (cause == "BSLReadOnly" and b.location in told)
     ]
@@ -195,7 +195,7 @@ def _restart(site: Site) -> Act:
 def _active(runs: Sequence[Backup | Restore]) -> Iterator[Backup | Restore]:
     """Runs that somebody works on, or should."""
     left = (r for r in runs if not r.finished and r.phase not in (*WAITING, "Deleting"))
-    return iter(sorted(left, key=made_at))
+    return iter(sorted(left, key=age))
 
 
 def _heads(picture: Picture) -> tuple[Backup | Restore | None, ...]:
@@ -203,7 +203,7 @@ def _heads(picture: Picture) -> tuple[Backup | Restore | None, ...]:
     return tuple(
         None
         if any(_active(runs))
-        else min((r for r in runs if r.phase in WAITING), key=made_at, default=None)
+        else min((r for r in runs if r.phase in WAITING), key=age, default=None)
         for runs in (picture.backups, picture.restores)
     )
 

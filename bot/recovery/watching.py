@@ -15,6 +15,7 @@ from bot.recovery.apps import velero_of
 from bot.recovery.guard import Guard
 from bot.releases.targets import apps_on
 from bot.tasks import Tasks
+from integrations.velero.api import SERVER_TIMEOUT
 
 if TYPE_CHECKING:
     from bot.alerts import Threads
@@ -41,6 +42,9 @@ class Watching:
         threads: Keeps what is wrong.
         known: Names of the registered commands.
         clock: Microseconds UTC.
+        every: Seconds between two looks without any event.
+        settle: Seconds in which events become one look.
+        patience: Seconds in which Velero's server must answer.
     """
 
     config: Callable[[], Config]
@@ -51,6 +55,7 @@ class Watching:
     clock: Callable[[], int]
     every: float = LOOK_SECONDS
     settle: float = SETTLE_SECONDS
+    patience: float = SERVER_TIMEOUT
 
 
 class Watcher:
@@ -102,7 +107,8 @@ class Watcher:
             for thread in await parts.threads.standing(f"velero/{name}/stuck")
         }
         guard = Guard(
-            name, velero_of(cluster), parts.config, parts.store, parts.threads, parts.clock
+            *(name, velero_of(cluster), parts.config, parts.store, parts.threads, parts.clock),
+            patience=parts.patience,
         )
         mirror = guard.mirror(stalled, stirred.set)
         async with asyncio.TaskGroup() as group:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from bot.alerts import Act, Condition, Findings, Item, Threads
 from bot.alerts.threads import QUIET
@@ -15,76 +11,11 @@ from bot.render import terminal
 from bot.render.document import Actions, Document
 from bot.store import alert_threads, backup, messages, offers
 from bot.store.db import Store
-from bot.store.keys import AuditKey
+from tests.bot.alerts.conftest import START, Clock, Room
 
-START = 1_800_000_000_000_000
 MINUTE = 60_000_000
 DAY = 86_400_000_000
 SOURCE = "velero/main"
-
-
-@dataclass
-class Room:
-    """A place for messages that keeps them in memory; they are there once the commit is."""
-
-    configured: bool = True
-    roots: dict[str, list[Document]] = field(default_factory=dict)
-    replies: list[tuple[str, Document]] = field(default_factory=list)
-    awake: int = 0
-
-    def posted(self, db: Any, key: str) -> bool:
-        return key in self.roots
-
-    def keep(self, db: Any, key: str, document: Document) -> None:
-        self.roots.setdefault(key, []).append(document)
-
-    def reply(self, db: Any, thread: str, document: Document) -> None:
-        self.replies.append((thread, document))
-
-    def wake(self) -> None:
-        self.awake += 1
-
-    @property
-    def edits(self) -> list[str]:
-        """All states of all messages."""
-        return [terminal.plain(d) for states in self.roots.values() for d in states]
-
-    @property
-    def answers(self) -> list[str]:
-        return [terminal.plain(d) for _, d in self.replies]
-
-
-class Clock:
-    now = START
-
-    def __call__(self) -> int:
-        return self.now
-
-
-Opener = Callable[[], Awaitable[Store]]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def room() -> Room:
-    return Room()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    key = AuditKey(bytes(range(32)))
-    made = await Store.open(tmp_path / "onprem.db", clock=clock, audit_key=key)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def threads(store: Store, room: Room, clock: Clock) -> Threads:
-    return Threads(store, room, clock, lambda: "/onprem ", ("status", "backup logs"))
 
 
 STORE = Condition(
