@@ -26,6 +26,7 @@ from bot import (
     Title,
     UsageError,
     command,
+    marked,
 )
 from bot.names import check_name, check_object
 from bot.recovery.apps import APP_LABEL, base_name, check_configured, velero_of
@@ -76,7 +77,7 @@ def view_drilled(result: Drilled, now: int) -> Document:
     counts = tuple((name, _number(copy), _number(live)) for name, copy, live in result.counts)
     return Document.of(
         Title(title, tone="good" if result.ok else "bad"),
-        Text.of(result.why) if result.why else None,
+        Text(marked(result.why)) if result.why else None,
         Fields(tuple((label, (value,)) for label, value in pairs.items())),
         Table(("probe", "result", "answer"), probes) if probes else None,
         Table(("documents of", "in the copy", "live now"), counts) if counts else None,
@@ -89,9 +90,11 @@ def _notes(result: Drilled) -> list[Note]:
     notes = []
     if result.ok and not (result.probes or result.counts):
         notes.append(
-            Note.of(
-                "Its pods became ready, and nothing else was asked: give the app `probes` and "
-                "`drill.counts` in the configuration.",
+            Note(
+                marked(
+                    "Its pods became ready, and nothing else was asked: give the app `probes` and "
+                    "`drill.counts` in the configuration."
+                ),
                 tone="warn",
             )
         )
@@ -100,7 +103,7 @@ def _notes(result: Drilled) -> list[Note]:
     if result.left_behind:
         hint = f"Look at it: `kubectl get namespace {result.scratch} -o yaml`"
         said = f"The copy is not gone. {result.left_behind} {hint}"
-        notes.append(Note.of(said, tone="bad"))
+        notes.append(Note(marked(said), tone="bad"))
     return notes
 
 

@@ -21,6 +21,7 @@ from bot import (
     Text,
     Title,
     command,
+    marked,
 )
 from bot.names import check_name
 from bot.recovery.overview import ORDER, Line, overview
@@ -98,7 +99,7 @@ def view_recovery(result: Overview, now: int) -> Document:
             tones=tuple(_TONES[line.state] for line in lines),
             empty="no app is configured; add one under `apps` in onprem.yaml",
         ),
-        *(Text.of(f"{_place(line)}: {' '.join(line.why)}") for line in wrong),
+        *(Text(marked(f"{_place(line)}: {' '.join(line.why)}")) for line in wrong),
         Image(picture, "recovery.png", alt(lines, now)) if picture else None,
         _hint(lines),
         _actions(lines),
@@ -164,7 +165,7 @@ def _hint(lines: tuple[Line, ...]) -> Note | None:
     unproved = [line for line in lines if line.backup and line.proved_at is None]
     if not unproved:
         return None
-    return Note.of("Only a drill proves that a backup can be restored: `restore drill APP`.")
+    return Note(marked("Only a drill proves that a backup can be restored: `restore drill APP`."))
 
 
 def _actions(lines: tuple[Line, ...]) -> Actions | None:
@@ -182,18 +183,22 @@ def _actions(lines: tuple[Line, ...]) -> Actions | None:
 def picture(lines: tuple[Line, ...], now: int) -> Bars:
     """Each app's last good backup against the oldest that is wanted."""
     bars = tuple(
-        Bar(_place(line), _share(line, now), f"{line.state}: {_text(line, now)}",
-            _TONES[line.state] if line.state != "unknown" else "plain")
+        Bar(
+            _place(line),
+            _share(line, now),
+            f"{line.state}: {_text(line, now)}",
+            _TONES[line.state],
+            "unknown" if line.state == "unknown" else "none",
+        )
         for line in lines
-    )  # fmt: skip
-    return Bars(headline(lines), "oldest wanted", bars)
+    )
+    axis = "age of the last good backup"
+    return Bars(headline(lines), axis, "the oldest that is wanted", bars)
 
 
 def _share(line: Line, now: int) -> float | None:
-    if line.state == "unknown":
-        return None
     if line.backup_at is None or not line.wanted:
-        return 99.0
+        return None
     return (now - line.backup_at) / (line.wanted * SECOND)
 
 

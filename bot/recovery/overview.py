@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bot.recovery.apps import APP_LABEL, base_name, velero_of
 from bot.recovery.times import length
+from bot.recovery.wording import phase
 from bot.releases.errors import as_words
 from bot.releases.targets import AppRef
 from bot.releases.words import SECOND, ago, count, span
@@ -166,7 +167,7 @@ def _about_backup(
 ) -> list[str]:
     settings = ref.config.backup
     if good is None or settings is None:
-        newest = f"; the newest is {mine[0].phase}" if mine else ""
+        newest = f"; the newest is {phase(mine[0].phase)}" if mine else ""
         return [f"There is no good backup{newest}."]
     found = []
     age = now - (_made(good) or 0)
@@ -175,7 +176,7 @@ def _about_backup(
         found.append(f"The last good backup is {span(age)} old; at most {wanted} is wanted.")
     latest = next((b for b in mine if b.finished), good)
     if latest.name != good.name:
-        found.append(f"The newest backup, {latest.name}, is {latest.phase}.")
+        found.append(f"The newest backup, {latest.name}, is {phase(latest.phase)}.")
     if unprotected:
         what = count(len(unprotected), "volume")
         found.append(f"{what} without stored data: {', '.join(unprotected[:3])}.")

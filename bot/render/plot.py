@@ -38,21 +38,29 @@ class Bar:
 
     Attributes:
         label: At the left.
-        share: How much of its limit is used up, 1.0 at the limit; None when unknown.
+        share: How much of its limit is used up, 1.0 at the limit; None for no bar.
         text: Beside the bar.
+        absent: Stands where there is no bar.
     """
 
     label: str
     share: float | None
     text: str
     tone: Tone = "plain"
+    absent: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """A picture of bars that have one limit in common."""
+    """A picture of bars that have one limit in common.
+
+    Attributes:
+        axis: What the bars measure.
+        limit: What the line at 100 % means.
+    """
 
     title: str
+    axis: str
     limit: str
     bars: tuple[Bar, ...]
 
@@ -87,6 +95,7 @@ def render(picture: Bars) -> bytes:
     matplotlib.use("agg")
     # Text from outside is text: without this, dollar signs would be formulas.
     matplotlib.rcParams["text.parse_math"] = False
+    matplotlib.rcParams["hatch.linewidth"] = 0.6
     from matplotlib.figure import Figure
 
     bars = picture.bars[:MOST]
@@ -104,6 +113,7 @@ def render(picture: Bars) -> bytes:
         fontsize=8,
         color="#444444",
     )
+    axes.set_xlabel(picture.axis, fontsize=8.5, loc="left")
     axes.set_title(picture.title, fontsize=12, loc="left", pad=20)
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})
@@ -126,7 +136,7 @@ def _bars(axes: Any, bars: Sequence[Bar]) -> None:
         )
         axes.text(scale + 0.04, place, bar.text, va="center", fontsize=8.5)
         if bar.share is None:
-            axes.text(0.02, place, "unknown", va="center", fontsize=8.5, color="#444444")
+            axes.text(0.02, place, bar.absent, va="center", fontsize=8.5, color="#444444")
         elif bar.share > scale:
             axes.text(scale - 0.02, place, "▸", va="center", ha="right", color="white")
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9.5)
@@ -142,7 +152,7 @@ def main() -> None:
     """Reads a picture from standard input, writes its PNG."""
     body = json.load(sys.stdin)
     bars = tuple(Bar(**bar) for bar in body["bars"])
-    sys.stdout.buffer.write(render(Bars(body["title"], body["limit"], bars)))
+    sys.stdout.buffer.write(render(Bars(body["title"], body["axis"], body["limit"], bars)))
 
 
 if __name__ == "__main__":
