@@ -9,9 +9,11 @@ from functools import partial
 
 import structlog
 
+from bot.engine import Incoming
+from bot.recovery import drill_times
 from bot.render.document import Document, Mono, Note, Text, Title
 from bot.slack.replier import OpsChannel
-from bot.store import backup
+from bot.store import backup, requests
 from bot.store.db import Store
 from bot.store.verify import verify
 from bot.tasks import Tasks
@@ -20,6 +22,7 @@ from bot.wiring import STATE, WORKFLOWS, Product
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 30.0
+DRILL_SECONDS = 60.0
 LOOK_SECONDS = 3600.0
 DAY = 86_400_000_000
 COPIES = 14
@@ -30,6 +33,7 @@ def begin(product: Product, tasks: Tasks) -> None:
     tasks.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
     tasks.spawn(_regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
     tasks.spawn(product.watcher.run(), "watch backups")
+    tasks.spawn(_regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
         tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")
@@ -49,6 +53,34 @@ async def copy_when_due(product: Product) -> None:
     files = [directory / STATE, directory / WORKFLOWS]
     await asyncio.to_thread(backup.snapshot, files, copies, now=now, keep=COPIES)
     await product.store.write(lambda db: backup.prune(db, now))
+
+
+async def drill_when_due(product: Product) -> None:
+    """Asks for the drills that are due, in the bot's own name.
+
+    They are admitted, authorized, audited and run as anybody's; the key of each lets it in once,
+    also after a restart.
+    """
+    now = product.clock()
+    for drill in drill_times.due(product.current(), now):
+        if await product.store.read(partial(requests.by_key, key=drill.key)) is not None:
+            continue
+        incoming = Incoming(drill.key, drill.words, drill_times.ASKER, {"kind": "system"}, now)
+        admission = await product.engine.admit(incoming)
+        refused = admission.reply
+        if admission.request is not None:
+            answer = await product.engine.proceed(admission)
+            refused = answer.document if answer else None
+        if refused is not None:
+            log.warning("drill not begun", drill=drill.key, why=refused.headline)
+            await _post(product, drill.key, refused)
+
+
+async def _post(product: Product, key: str, document: Document) -> None:
+    """Tells the ops channel, where there is one."""
+    if (slack := product.slack) is not None:
+        await product.store.write(lambda db: slack.ops.post(db, key, document))
+        slack.ops.wake()
 
 
 async def post_head(store: Store, ops: OpsChannel, clock: Callable[[], int]) -> None:

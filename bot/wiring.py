@@ -108,6 +108,7 @@ class Product:
     tasks: Tasks
     lock: InstanceLock
     clock: Callable[[], int]
+    current: Callable[[], Config]
 
     async def start(self) -> None:
         """Continues what an earlier process left, then listens."""
@@ -237,13 +238,14 @@ def _put_together(
         surface = SlackSurface(current, config.slack, store, engine, clock)
         repliers["slack"] = surface.replier
         repliers["terminal"] = Overheard(teller, surface.ops)
+    repliers["system"] = repliers["terminal"]  # nobody listens but the ops channel
     names = {name for c in commands for name in (c.name, *c.aliases)}
     ops = surface.ops if surface else None
     threads = Threads(store, ops, clock, lambda: f"{current().command} ", names)
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     return Product(
         *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, tasks, lock, clock),
+        *(watcher, tasks, lock, clock, current),
     )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bot.store.requests import Request
     from bot.store.roles import Rule
 
+OWN_ACTOR, OWN_COMMAND = "system:onprem", "restore drill"
+"""What the bot may do in its own name: drills that the configuration schedules."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -138,7 +141,8 @@ class PermissionDesk(DeskBase):
         def work(db: Database) -> Policy:
             levels = {c.name: c.role for c in self.commands}
             admins = self._powers.config().admins
-            return Policy.build(levels, roles.grants(db), roles.rules(db), admins)
+            own = roles.Rule(None, OWN_ACTOR, OWN_COMMAND)
+            return Policy.build(levels, roles.grants(db), (*roles.rules(db), own), admins)
 
         return self._store.read_now(work)
 
