@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.errors import Cancelled, Failed, OnpremError
+from bot.errors import Cancelled, Drifted, Failed, OnpremError
 from bot.recovery import elsewhere
 from bot.recovery.apps import (
     APP_LABEL,
@@ -93,7 +93,7 @@ class Performing:
 
     def _told(self, error: OnpremError) -> OnpremError:
         """A failure with where it stands; before anything was touched, the failure alone."""
-        if not self._stage:
+        if not self._stage or isinstance(error, Drifted):
             return error
         why = f"{error.what}: {error.why}" if error.why else error.what
         if isinstance(error, Cancelled):

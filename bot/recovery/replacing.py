@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.errors import Failed
+from bot.errors import Drifted, Failed
 from bot.recovery.apps import app_selector
 from bot.recovery.matching import claims_of
 from bot.releases.patience import patiently
@@ -113,15 +113,22 @@ async def clear(
     """Stops and deletes, as durable steps: workloads first, then their volumes.
 
     Raises:
+        Drifted: Other objects have taken the names since the plan; nothing was touched.
         Failed: Something does not end in time; the steps before it are done.
     """
-    await _stop(op, cluster.kube, namespace, workloads)
+    await _stop(op, cluster.kube, namespace, workloads, claims)
     await _wait_stopped(op, cluster.kube, namespace, claims, labels, timeout)
     await _delete(op, cluster.kube, namespace, workloads, "delete the workloads", timeout)
     await _delete(op, cluster.kube, namespace, claims, "delete the volumes", timeout)
 
 
-async def _stop(op: Op, kube: KubeClient, namespace: str, workloads: Sequence[Doomed]) -> None:
+async def _stop(
+    op: Op,
+    kube: KubeClient,
+    namespace: str,
+    workloads: Sequence[Doomed],
+    claims: Sequence[Doomed],
+) -> None:
     """Scales to nothing, so that a database ends in order. Others are stopped by deletion."""
     sized = [one for one in workloads if one.kind in _SIZED]
 
@@ -134,6 +141,13 @@ async def _stop(op: Op, kube: KubeClient, namespace: str, workloads: Sequence[Do
         return left
 
     async def stop() -> list[str]:
+        for one in (*workloads, *claims):
+            if await _another(kube, namespace, one):
+                raise Drifted(
+                    f"{one.path} is another one than when this was planned",
+                    why="it was deleted and made anew in between, so nothing was touched",
+                    hint="Ask again to see what would happen now",
+                )
         for one in await running():
             await kube.set_scale(_kinds()[one.kind], namespace, one.name, 0)
         return [one.path for one in sized]
@@ -144,8 +158,7 @@ async def _stop(op: Op, kube: KubeClient, namespace: str, workloads: Sequence[Do
     async def stopped() -> list[str] | None:
         return None if await patiently(op, running) else [one.path for one in sized]
 
-    if sized:
-        await op.step("stop the workloads", act, done=stopped)
+    await op.step("stop the workloads", act, done=stopped)
 
 
 async def _wait_stopped(
@@ -318,6 +331,12 @@ async def _there(kube: KubeClient, namespace: str, one: Doomed) -> Any | None:
     except NotFound:
         return None
     return item if item["metadata"]["uid"] == one.uid else None
+
+
+async def _another(kube: KubeClient, namespace: str, one: Doomed) -> bool:
+    """Whether the name belongs to something else by now."""
+    items = await _one(kube, _kinds()[one.kind], namespace, one.name)
+    return any(item["metadata"]["uid"] != one.uid for item in items)
 
 
 def _goes(item: Object) -> bool:

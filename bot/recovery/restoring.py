@@ -264,10 +264,9 @@ async def _read(op: Op, velero: Velero, name: str, ended: Mapping[str, Any]) -> 
     async def read() -> dict[str, Any]:
         from integrations.errors import IntegrationError
 
-        try:
-            results, entries = await asyncio.gather(
-                velero.results("Restore", name), velero.entries("Restore", name)
-            )
+        try:  # one after the other: the first failure leaves nothing running
+            results = await velero.results("Restore", name)
+            entries = await velero.entries("Restore", name)
         except IntegrationError as error:
             return asdict(_blind(ended, error.message))
         return asdict(summarized(ended, results, entries))
