@@ -25,7 +25,7 @@ from sandbox.cluster import PracticeCluster
 from sandbox.kube.faults import Fault
 from sandbox.kube.resources import CONFIGMAPS, NAMESPACES, PERSISTENTVOLUMECLAIMS
 from sandbox.velero import ObjectStore
-from sandbox.velero.definitions import BACKUPS, RESTORES, SCHEDULES, STATUS_REQUESTS
+from sandbox.velero.definitions import BACKUPS, RESTORES, SCHEDULES, STATUS_REQUESTS, VOLUME_BACKUPS
 from sandbox.world import PACES
 from tests.bot.alerts.conftest import Room
 
@@ -361,3 +361,29 @@ async def test_threads_of_a_cluster_that_is_not_watched_any_more_end(ward: Ward)
         await ward.told("Storage location default is not available")
         del ward.settings["apps"]["shop"]["backup"]
         await ward.told("Over: Storage location default", "not watched any more")
+
+
+async def test_a_big_volume_that_is_being_copied_is_progress(ward: Ward) -> None:
+    async with ward.watched():
+        await ward.until(lambda: began(ward))
+        ward.velero.fault("sticks")
+        ward.ask(FIRST)
+        labels = {"velero.io/backup-name": FIRST}
+        meta = {"name": "copy", "namespace": "velero", "labels": labels}
+        spec = {"pod": {"name": "db-0", "namespace": "shop"}, "volume": "data", "node": "n"}
+        spec |= {"backupStorageLocation": "default", "repoIdentifier": "", "uploaderType": "kopia"}
+        copy = ward.cluster.store.create(
+            VOLUME_BACKUPS,
+            {"metadata": meta, "spec": spec, "status": {"progress": {"bytesDone": 10}}},
+        )
+        ward.ahead = 11 * MINUTE
+        await ward.quiet()
+        copy = ward.cluster.store.find(VOLUME_BACKUPS, "velero", "copy") or copy
+        copy["status"] = {"progress": {"bytesDone": 20}}
+        ward.cluster.store.update(VOLUME_BACKUPS, copy)
+        await ward.quiet()
+        ward.ahead = 20 * MINUTE
+        await ward.quiet()
+        assert ward.count("makes no progress") == 0
+        ward.ahead = 27 * MINUTE
+        await ward.told(f"Backup {FIRST} makes no progress")
