@@ -26,6 +26,7 @@ class Operation:
         replicas: Of the server and of MongoDB afterwards; empty when both are gone.
         moved: How many times a workload's specification changes, at most.
         backups: Complete ones that it makes.
+        restores: Complete ones that it makes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Operation:
     replicas: tuple[int, ...] = (3, 3)
     moved: int = 0
     backups: int = 0
+    restores: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,11 @@ CYCLES = (
     ),
     Cycle("restart", _PREPARED, (Operation("restart", ("restart", "parse"), moved=1),)),
     Cycle("backup", _PREPARED, (Operation("backup", ("backup", "create", "parse"), backups=1),)),
+    Cycle(
+        "drill",
+        (*_PREPARED, ("backup", "create", "parse")),
+        (Operation("drill", ("restore", "drill", "parse"), restores=1),),
+    ),
 )
 
 
@@ -118,6 +125,8 @@ class Picture:
     secret: str
     claims: tuple[str, ...]
     backups: Mapping[str, str]
+    restores: Mapping[str, str]
+    copies: tuple[str, ...]
 
     @property
     def newest(self) -> int:
@@ -156,6 +165,16 @@ def picture(world: Practice, namespace: str) -> Picture:
             for backup in world.get("/apis/velero.io/v1/namespaces/velero/backups")["items"]
             if backup["spec"].get("includedNamespaces") == [namespace]
         },
+        {
+            restore["metadata"]["name"]: restore.get("status", {}).get("phase", "New")
+            for restore in world.get("/apis/velero.io/v1/namespaces/velero/restores")["items"]
+            if restore["spec"].get("includedNamespaces") == [namespace]
+        },
+        tuple(
+            found["metadata"]["name"]
+            for found in world.get("/api/v1/namespaces")["items"]
+            if found["metadata"]["name"].startswith(f"{namespace}-drill-")
+        ),
     )
 
 
@@ -179,6 +198,10 @@ def effect(before: Picture, after: Picture, seen: Mapping[str, Any]) -> dict[str
         "backups made": sorted(
             phase for name, phase in after.backups.items() if name not in before.backups
         ),
+        "restores made": sorted(
+            phase for name, phase in after.restores.items() if name not in before.restores
+        ),
+        "copies": after.copies,
         "members": seen["members"],
         "overrides": seen["overrides"],
         "recorded": seen["recorded"] - after.newest,
@@ -204,6 +227,8 @@ def check_reference(operation: Operation, ran: Ran, found: Mapping[str, Any]) ->
     if operation.moved:
         assert max(w["moved"] for w in workloads.values()) == operation.moved
     assert found["backups made"] == ["Completed"] * operation.backups
+    assert found["restores made"] == ["Completed"] * operation.restores
+    assert found["copies"] == ()
     assert found["members"] == [f"parse-mongodb-{i}" for i in range(operation.pods)]
 
 

@@ -25,8 +25,17 @@ from tests.kill.practice import Practice
 
 # After these steps the world does not show what they came to: the roll-out has failed, so nothing
 # is "done" and the next process follows it again, to the same failure.
-# What a backup holds is only read, so the next process reads it again.
-LOOKS_AGAIN = {("bad upgrade", "wait for revision"), ("backup", "check what was stored")}
+# What a backup holds is only read, so the next process reads it again; so are a drill's questions.
+LOOKS_AGAIN = {
+    ("bad upgrade", "wait for revision"),
+    ("backup", "check what was stored"),
+    ("drill", "look for hosts"),
+    ("drill", "read what became"),
+    ("drill", "see what came back"),
+    ("drill", "take the time"),
+    ("drill", "ask the probes"),
+    ("drill", "count documents"),
+}
 
 
 @dataclass
