@@ -72,13 +72,16 @@ async def shared_location(here: Velero, home: Velero, backup: Backup) -> Locatio
     fitting = [x for x in own if (x.provider, x.bucket, x.prefix.strip("/")) == wanted]
     if fitting:
         return fitting[0]
-    place = "/".join(part for part in (theirs.bucket, theirs.prefix.strip("/")) if part)
-    has = listed(f"{x.name} ({x.bucket})" for x in own) or "none"
+    has = listed(f"{x.name} ({_folder(x)})" for x in own) or "none"
     raise Refused(
-        f"{here.kube.cluster} does not share the bucket of {home.kube.cluster}",
-        why=f"backup {backup.name} lies in {place}; {here.kube.cluster} has {has}",
+        f"Cluster {here.kube.cluster} does not share the bucket of {home.kube.cluster}",
+        why=f"backup {backup.name} lies in {_folder(theirs)}; {here.kube.cluster} has {has}",
         hint="Give Velero there a storage location with that bucket and prefix, read-only",
     )
+
+
+def _folder(location: Location) -> str:
+    return "/".join(part for part in (location.bucket, location.prefix.strip("/")) if part)
 
 
 def check_available(location: Location) -> None:

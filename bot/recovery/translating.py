@@ -143,9 +143,12 @@ def left_alone(names: Sequence[str]) -> str:
     """A sentence about objects that exist and differ."""
     if not names:
         return ""
-    are = "exists and differs" if len(names) == 1 else "exist and differ"
-    what = count(len(names), "object")
-    return f"{what} {are} from the backup, and stay as they are: {listed(names, MOST)}."
+    if len(names) == 1:
+        return f"1 object exists and differs from the backup, and stays as it is: {names[0]}."
+    return (
+        f"{len(names)} objects exist and differ from the backup, and stay as they are: "
+        f"{listed(names, MOST)}."
+    )
 
 
 def _refusal(text: str) -> str:

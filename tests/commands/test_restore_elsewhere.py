@@ -1,0 +1,158 @@
+"""restore into another cluster that shares the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.config import Config
+from bot.context import Weight
+from bot.errors import Failed, Refused
+from bot.store.db import Store
+from integrations.kubernetes.kinds import STATEFUL_SET
+from integrations.velero import kinds
+from tests.commands.conftest import Office
+from tests.commands.recovery import Recovery, open_recovery, shop_config
+from tests.commands.test_restore import backed_up
+
+
+def two_clusters(tmp_path: Path) -> Config:
+    body = shop_config(tmp_path).model_dump(mode="json", exclude_unset=True)
+    body["clusters"] = {"main": {}, "spare": {}}
+    body["default_cluster"] = "main"
+    return Config.model_validate(body, context={"base": tmp_path})
+
+
+@pytest.fixture
+async def main(tmp_path: Path) -> AsyncIterator[Recovery]:
+    async with open_recovery(tmp_path, two_clusters(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def spare(tmp_path: Path, main: Recovery) -> AsyncIterator[Recovery]:
+    config = two_clusters(tmp_path)
+    async with open_recovery(tmp_path, config, "spare", main.objects) as opened:
+        yield opened
+
+
+@pytest.fixture
+def both(tmp_path: Path, store: Store, main: Recovery, spare: Recovery) -> Office:
+    import time
+
+    clusters = {"main": main.cluster, "spare": spare.cluster}
+    office = Office(two_clusters(tmp_path), store, clusters)
+    office.now = time.time_ns() // 1000
+    return office
+
+
+async def mode(recovery: Recovery) -> str:
+    return (await recovery.velero.location("default")).access_mode
+
+
+async def test_an_app_comes_up_in_the_other_cluster(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    name = await backed_up(both, main)
+    line = "restore shop --cluster spare"
+    plan = await both.plan(line)
+    assert plan.weight is Weight.CONFIRM
+    assert plan.summary.startswith(f"Restore shop on spare from {name}")
+    assert plan.facts["close"] is True
+    assert any("cannot write to storage location default" in text for text in plan.warnings)
+    modes: list[str] = []
+
+    async def told() -> None:
+        async for event in spare.velero.watch(kinds.LOCATION).events():
+            if event.object:
+                modes.append(event.object["spec"].get("accessMode") or "ReadWrite")
+
+    import asyncio
+
+    task = asyncio.create_task(told())
+    result, _ = await both.run(line, plan)
+    assert result.ok
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "ReadOnly" in modes
+    assert await mode(spare) == "ReadWrite", "as it was"
+    assert await mode(main) == "ReadWrite"
+    assert spare.server.volume("shop", "data-db-0")["rows"] == [1, 2, 3]
+    assert (await spare.kube.get(STATEFUL_SET, "shop", "db"))["status"]["readyReplicas"] == 1
+    assert [r.backup for r in await spare.velero.restores()] == [name]
+    assert await main.velero.restores() == ()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "make location default read-only",
+        "wait for",
+        "ask Velero for the restore",
+        "Velero restores",
+        "make location default writable again",
+    ],
+)
+async def test_a_cut_leaves_the_location_as_it_was(
+    both: Office, main: Recovery, spare: Recovery, step: str
+) -> None:
+    name = await backed_up(both, main)
+    if step == "wait for":
+        step = f"wait for {name} to show up"
+    result, _ = await both.run_cut("restore shop --cluster spare", step, "acted")
+    assert result.ok
+    assert await mode(spare) == "ReadWrite"
+    assert len(await spare.velero.restores()) == 1
+
+
+async def test_a_failure_leaves_the_location_as_it_was(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+    spare.server.fault("restore_fails")
+    with pytest.raises(Failed, match="Velero did not restore"):
+        await both.run("restore shop --cluster spare")
+    assert await mode(spare) == "ReadWrite"
+
+
+async def test_a_location_that_was_read_only_stays_so(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+    await spare.velero.set_access_mode("default", "ReadOnly")
+    plan = await both.plan("restore shop --cluster spare")
+    assert plan.facts["close"] is False
+    result, _ = await both.run("restore shop --cluster spare", plan)
+    assert result.ok
+    assert await mode(spare) == "ReadOnly"
+
+
+async def test_a_lost_home_cluster_does_not_matter_once_its_backups_are_known(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    name = await backed_up(both, main)
+    spare.server.look()
+    await spare.practice.wait_for(lambda: known(spare, name), 20)
+    await main.practice.server.close()
+    plan = await both.plan("restore shop --cluster spare")
+    assert any(text.startswith("main was not asked which backups it has") for text in plan.warnings)
+    result, _ = await both.run("restore shop --cluster spare", plan)
+    assert result.ok
+
+
+def known(recovery: Recovery, name: str) -> bool:
+    from sandbox.velero.definitions import BACKUPS
+
+    return recovery.practice.store.peek(BACKUPS, "velero", name) is not None
+
+
+async def test_clusters_that_share_no_bucket_are_told(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+    body = {"spec": {"objectStorage": {"prefix": "elsewhere"}}}
+    await spare.kube.patch(kinds.LOCATION, "velero", "default", body)
+    with pytest.raises(Refused, match="Cluster spare does not share the bucket of main"):
+        await both.plan("restore shop --cluster spare")
