@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 
 from integrations.kubernetes.client import KubeClient
-from integrations.kubernetes.errors import StatusError
+from integrations.kubernetes.errors import InvalidName, StatusError
 from integrations.kubernetes.kinds import SERVICE
 from integrations.kubernetes.transport import READ_TIMEOUT, Request
 
@@ -49,12 +49,15 @@ async def service_get(
         timeout: Seconds for all of it.
 
     Raises:
+        InvalidName: The name is none, or the path would lead out of the Service.
         NotFound: There is no such Service.
         ServerError: It has no such port, nobody ready behind it, or nobody there listens.
         StatusError: The API server refuses.
         ClusterUnreachable: No answer in time.
     """
     plain, _, query = path.partition("?")
+    if ".." in unquote(plain).split("/"):
+        raise InvalidName(f"{plain!r} is no path that a Service can be asked for.")
     target = SERVICE.path(namespace, f"{service}:{port}") + "/proxy"
     target += quote(f"/{plain.lstrip('/')}", safe="/%:@-._~!$&'()*+,;=")
     pairs = [(k, v) for k, _, v in (p.partition("=") for p in query.split("&") if p)]

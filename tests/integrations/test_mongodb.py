@@ -178,3 +178,35 @@ async def test_an_answer_without_json_is_an_error() -> None:
 
     with pytest.raises(MongoError):
         await mongodb.status(silent, PODS)
+
+
+@dataclass
+class Counter(Shell):
+    """A shell that counts documents."""
+
+    said: str = "3\n"
+    code: int = 0
+
+    async def __call__(self, pod: str, command: Sequence[str], *, timeout: float) -> Result:
+        if "countDocuments" not in command[4]:
+            return await super().__call__(pod, command, timeout=timeout)
+        self.calls.append((pod, command[4].rpartition("print")[2]))
+        return Result(self.said, "", self.code)
+
+
+async def test_documents_are_counted_on_the_primary() -> None:
+    shell = Counter()
+    assert await mongodb.count_documents(shell, PODS, "parse", '_User"); drop("') == 3
+    pod, call = shell.calls[-1]
+    assert pod == PODS[1]
+    assert call == (
+        r'(db.getSiblingDB("parse").getCollection("_User\"); drop(\"").countDocuments({}))'
+    )
+
+
+async def test_a_count_that_is_none_is_an_error() -> None:
+    with pytest.raises(MongoError, match=r"does not count parse\._User"):
+        await mongodb.count_documents(Counter(said="MongoServerError: no", code=1), PODS, "parse",
+                                      "_User")  # fmt: skip
+    with pytest.raises(NoPrimary):
+        await mongodb.count_documents(Counter(primary=None), PODS, "parse", "_User")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bot.config import FreezeConfig
+from bot.engine.operation import Operation
 from bot.engine.turns import RUNS
+from bot.errors import Cancelled, Failed
 from bot.store import audit, locks
 from bot.store.requests import State
 
@@ -112,3 +117,36 @@ async def test_every_row_about_a_request_names_it_and_its_place(bench: Rig) -> N
     told = [(str(row.kind), row.request_id, row.target) for row in reversed(rows)]
     kinds = ("intent", "denied", "confirm", "plan", "outcome")
     assert told == [(kind, admission.request.id, "shop/web") for kind in kinds]
+
+
+async def test_what_clears_up_runs_after_a_cancellation_too(tmp_path: Path) -> None:
+    class Records:
+        def step(self, name: str, state: str, detail: str) -> None:
+            pass
+
+        async def process(self, step: str, pid: int, start_time: int) -> None:
+            pass
+
+    class Journal:
+        async def once(self, name: str, act: Callable[[], Awaitable[Any]]) -> Any:
+            return await act()
+
+    class Quiet:
+        def boundary(self, request_id: str, step: str, edge: str) -> None:
+            pass
+
+    operation = Operation(
+        "r1", {}, Journal(), resumed=False, changed=lambda: None, record=Records(),
+        observer=Quiet(), translate=lambda error: Failed(str(error)),
+    )  # fmt: skip
+
+    async def act() -> str:
+        return "done"
+
+    async def not_yet() -> None:
+        return None
+
+    operation.cancel("ann")
+    with pytest.raises(Cancelled):
+        await operation.step("change", act, done=not_yet)
+    assert await operation.step("clear up", act, done=not_yet, always=True) == "done"

@@ -9,7 +9,7 @@ from bot.errors import Refused
 from bot.releases.deployment import default_target, versions
 from bot.releases.membership import check_members, warnings_about
 from bot.releases.sizing import sizing
-from bot.releases.words import ago, count, listed, moment, span, stamp
+from bot.releases.words import ago, count, lasted, listed, moment, span, stamp
 from integrations.helm.models import Revision
 from integrations.kubernetes.autoscaling import Autoscaler
 
@@ -96,6 +96,13 @@ def test_a_number_of_members_comes_with_what_it_bears(wanted: int, said: str) ->
 def test_more_voters_than_mongodb_takes_are_refused() -> None:
     with pytest.raises(Refused, match="at most 7"):
         check_members(3, 8, None)
+
+
+def test_measured_times_keep_two_units() -> None:
+    seconds = [0.04, 1.44, 9.94, 9.96, 59.4, 200, 3600, 7530, 90_000]
+    assert [lasted(int(s * 1_000_000)) for s in seconds] == [
+        *("0.0 s", "1.4 s", "9.9 s", "10 s", "59 s", "3 min 20 s", "1 h", "2 h 5 min", "1 d 1 h"),
+    ]
 
 
 def test_times_and_numbers_in_words() -> None:
