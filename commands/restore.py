@@ -25,10 +25,10 @@ from bot import (
 )
 from bot.names import check_name, check_namespace, check_object
 from bot.recovery import previewing
+from bot.recovery.ending import skipped_words
 from bot.recovery.intent import intent, restore_target
 from bot.recovery.performing import HOURS, Performed, Performing
 from bot.recovery.preparing import prepare
-from bot.recovery.restoring import skipped_words
 from bot.recovery.translating import MOST, shortened
 from bot.releases.words import ago, count, listed, span
 

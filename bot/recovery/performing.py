@@ -18,8 +18,10 @@ from bot.recovery.apps import (
     velero_of,
 )
 from bot.recovery.backing import take_backup
-from bot.recovery.replacing import Doomed, clear
-from bot.recovery.restoring import Health, Restored, check_health, known_to_helm, run_restore
+from bot.recovery.ending import Restored
+from bot.recovery.replacing import clear
+from bot.recovery.restoring import Health, check_health, known_to_helm, run_restore
+from bot.recovery.room import Doomed
 from bot.releases.patience import patiently
 from bot.releases.targets import AppRef
 from integrations.velero.models import RestoreSpec

@@ -15,7 +15,7 @@ from bot.recovery.elsewhere import Known, check_available, known_backups, shared
 from bot.recovery.intent import Intent, intent, places, shares_namespace
 from bot.recovery.owners import refuse_owned
 from bot.recovery.proof import Evidence, Proof, prove
-from bot.recovery.replacing import Room, room
+from bot.recovery.room import Room, room
 from bot.recovery.surveying import Survey, survey
 from bot.releases.words import listed
 

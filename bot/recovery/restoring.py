@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Cancelled, Failed
-from bot.recovery.translating import left_alone, run_failure, translate
+from bot.recovery.ending import Restored, blind, ending, summarized
 from bot.releases.live import Object, describe_workload, newest_revision
 from bot.releases.patience import patiently
 from bot.releases.rollout import wait_for_workloads
@@ -22,51 +22,10 @@ from bot.releases.words import count, short_image
 if TYPE_CHECKING:
     from bot.context import Cluster, Op
     from integrations.velero.client import Velero
-    from integrations.velero.models import Entry, Restore, RestoreSpec, Results
+    from integrations.velero.models import Restore, RestoreSpec
 
 _BASE = 200
 """Characters of a backup's name that a restore's name keeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """How a restore ended.
-
-    Attributes:
-        name: Of the Restore.
-        phase: Velero's word.
-        took: Microseconds by Velero's clock; None when it never began.
-        created: Objects made anew.
-        updated: Objects that were patched.
-        same: Objects that exist as they were saved.
-        left: Objects that exist, differ, and were left alone: `ConfigMap settings`.
-        failed: Objects that could not be made: `Deployment web`.
-        errors: In words.
-        warnings: In words.
-        hooks_failed: Commands in pods that did not run or failed: their data is not loaded.
-        why: Why it is no success, a clause; empty when it is one.
-        unread: Why objects could not be read one by one; empty when they were.
-    """
-
-    name: str
-    backup: str
-    phase: str
-    took: int | None = None
-    created: int = 0
-    updated: int = 0
-    same: int = 0
-    left: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    hooks_failed: int = 0
-    why: str = ""
-    unread: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Everything that was asked for is there."""
-        return not self.why
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +181,13 @@ async def _follow(op: Op, velero: Velero, name: str, timeout: float) -> dict[str
 
     async def follow() -> dict[str, Any]:
         try:
-            return _ending(await velero.follow_restore(name, on_progress=tell, timeout=timeout))
+            return ending(await velero.follow_restore(name, on_progress=tell, timeout=timeout))
         except ServerAway as error:
             raise await _away(velero, name, error) from error
 
     async def ended() -> dict[str, Any] | None:
         restore = await patiently(op, lambda: velero.restore(name))
-        return _ending(restore) if restore.finished else None
+        return ending(restore) if restore.finished else None
 
     result: dict[str, Any] = await op.step(
         "Velero restores", follow, done=ended, interruptible=True
@@ -268,7 +227,7 @@ async def _read(op: Op, velero: Velero, name: str, ended: Mapping[str, Any]) -> 
             results = await velero.results("Restore", name)
             entries = await velero.entries("Restore", name)
         except IntegrationError as error:
-            return asdict(_blind(ended, error.message))
+            return asdict(blind(ended, error.message))
         return asdict(summarized(ended, results, entries))
 
     async def unknown() -> None:
@@ -278,85 +237,9 @@ async def _read(op: Op, velero: Velero, name: str, ended: Mapping[str, Any]) -> 
     return result
 
 
-def _ending(restore: Restore) -> dict[str, Any]:
-    return {
-        "ok": restore.completed,
-        "name": restore.name,
-        "backup": restore.backup,
-        "phase": restore.phase,
-        "took": restore.duration,
-        "hooks_failed": restore.hooks_failed,
-        "failure": restore.failure,
-        "problems": list(restore.problems),
-        "errors": restore.errors,
-        "warnings": restore.warnings,
-    }
-
-
 def _progress(restore: Restore) -> str:
     if restore.items_total:
         said = f"{restore.phase}: {restore.items_done} of {count(restore.items_total, 'object')}"
         waits = restore.phase == "InProgress" and restore.items_done >= restore.items_total
         return f"{said}, now the data of volumes" if waits else said
     return "waiting for Velero's server" if restore.phase == "New" else restore.phase
-
-
-def summarized(ended: Mapping[str, Any], results: Results, entries: tuple[Entry, ...]) -> Restored:
-    """An ending, and what became of each object. Pure.
-
-    Velero lists an object that exists and differs as `failed`, beside those that it could not
-    make; only the warnings tell them apart.
-    """
-    errors, warnings = translate(results.errors), translate(results.warnings)
-    hooks = max(int(ended["hooks_failed"]), errors.hooks + warnings.hooks)
-    left = set(warnings.left)
-    missed = [n for e in entries if e.action == "failed" and (n := _named(e)) not in left]
-    counted = {a: sum(e.action == a for e in entries) for a in ("created", "updated", "skipped")}
-    return Restored(
-        name=str(ended["name"]),
-        backup=str(ended["backup"]),
-        phase=str(ended["phase"]),
-        took=ended["took"],
-        created=counted["created"],
-        updated=counted["updated"],
-        same=counted["skipped"],
-        left=warnings.left,
-        failed=tuple(missed),
-        errors=errors.sentences,
-        warnings=warnings.sentences,
-        hooks_failed=hooks,
-        why=_why(ended, errors.sentences, hooks),
-    )
-
-
-def _blind(ended: Mapping[str, Any], unread: str) -> Restored:
-    return Restored(
-        name=str(ended["name"]),
-        backup=str(ended["backup"]),
-        phase=str(ended["phase"]),
-        took=ended["took"],
-        hooks_failed=int(ended["hooks_failed"]),
-        why=_why(ended, (), int(ended["hooks_failed"])),
-        unread=unread,
-    )
-
-
-def _why(ended: Mapping[str, Any], errors: tuple[str, ...], hooks: int) -> str:
-    """Why an ending is no success; data that was not loaded makes `Completed` none."""
-    if ended["phase"] == "Completed":
-        failed = count(hooks, "restore hook")
-        return f"{failed} did not do its work, so data is not loaded" if hooks else ""
-    if ended["phase"] == "PartiallyFailed":
-        first = errors[0].rstrip(".") if errors else ""
-        number = count(max(int(ended["errors"]), len(errors)), "error")
-        return f"{number}: {first}" if first else number
-    return run_failure(str(ended["failure"]), list(ended["problems"]))
-
-
-def _named(entry: Entry) -> str:
-    return f"{entry.kind.rpartition('/')[2]} {entry.name}"
-
-
-def skipped_words(restored: Restored) -> str:
-    """What was left as it is, and why: one sentence, or nothing."""
-    return left_alone(restored.left)
