@@ -134,6 +134,12 @@ class Picture:
         return max(self.revisions, default=0)
 
 
+def _all(world: Any, path: str) -> list[Any]:
+    """The objects of a kind; none where the cluster does not know it."""
+    found = world.get(path)
+    return list(found["items"]) if found else []
+
+
 def picture(world: Practice, namespace: str) -> Picture:
     """Looks at a namespace."""
     core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
@@ -162,12 +168,12 @@ def picture(world: Practice, namespace: str) -> Picture:
         ),
         {
             backup["metadata"]["name"]: backup.get("status", {}).get("phase", "New")
-            for backup in world.get("/apis/velero.io/v1/namespaces/velero/backups")["items"]
+            for backup in _all(world, "/apis/velero.io/v1/namespaces/velero/backups")
             if backup["spec"].get("includedNamespaces") == [namespace]
         },
         {
             restore["metadata"]["name"]: restore.get("status", {}).get("phase", "New")
-            for restore in world.get("/apis/velero.io/v1/namespaces/velero/restores")["items"]
+            for restore in _all(world, "/apis/velero.io/v1/namespaces/velero/restores")
             if restore["spec"].get("includedNamespaces") == [namespace]
         },
         tuple(

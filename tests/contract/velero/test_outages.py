@@ -84,6 +84,7 @@ async def test_a_restart_fails_what_was_under_way(hands: Hands) -> None:
 
 
 @pytest.mark.lab
+@pytest.mark.timeout(180)
 async def test_following_survives_a_restart_of_the_api_server(
     lab_hands: Hands, lab_velero: VeleroServer
 ) -> None:
