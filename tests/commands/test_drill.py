@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -305,7 +306,26 @@ async def test_a_server_that_is_away_is_told_and_the_copy_goes(
     assert "does not answer" in result.why
     assert await left(recovery) == []
     recovery.server.heal()
-    assert await left(recovery) == []  # what was withdrawn does not come back
+    assert await recovery.velero.restores() == ()  # it was withdrawn, and does not come back
+
+
+async def test_a_restore_under_way_ends_before_its_namespace_goes(
+    office: Office, recovery: Recovery
+) -> None:
+    """Else Velero would make the namespace anew, without walls."""
+    await office.run("backup create parse")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_later(0.3, office.operation.cancel, "ann")
+        loop.call_later(0.8, recovery.server.heal)
+
+    recovery.server.fault("sticks")
+    with pytest.raises(Cancelled):
+        await office.run("restore drill parse", cut=Until("Velero restores", "before", look=stop))
+    (restore,) = await recovery.velero.restores()
+    await recovery.velero.follow_restore(restore.name)
+    assert await left(recovery) == []
 
 
 STEPS = (
