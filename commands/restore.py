@@ -31,6 +31,7 @@ from bot.recovery.performing import HOURS, Performed, Performing
 from bot.recovery.preparing import prepare
 from bot.recovery.translating import MOST, shortened
 from bot.releases.words import ago, count, listed, span
+from bot.render.document import Tone
 
 SECONDS = 3 * HOURS
 """For a safety backup, a restore, and pods that come up."""
@@ -74,6 +75,7 @@ class RestoreResult:
         app: The app; empty when the backup is of no configured one.
         made: When the backup was made, microseconds UTC.
         places: Namespaces that were restored into.
+        untouched: Volume claims whose data stayed as it was.
         describe: There is a command that describes backups.
     """
 
@@ -83,6 +85,7 @@ class RestoreResult:
     made: int | None
     places: tuple[str, ...]
     done: Performed
+    untouched: tuple[str, ...]
     describe: bool
 
     @property
@@ -103,7 +106,7 @@ def view_restored(result: RestoreResult, now: int) -> Document:
     if done.safety:
         pairs["safety backup"] = done.safety
     return Document.of(
-        Title(_headline(result), tone="good" if result.ok else "bad"),
+        Title(_headline(result), tone=_tone(result)),
         Fields(tuple((name, (value,)) for name, value in pairs.items())),
         Table(("workload", "ready", "image"), done.health.workloads)
         if done.health.workloads
@@ -113,6 +116,12 @@ def view_restored(result: RestoreResult, now: int) -> Document:
     )
 
 
+def _tone(result: RestoreResult) -> Tone:
+    if not result.ok:
+        return "bad"
+    return "warn" if result.untouched else "good"
+
+
 def _headline(result: RestoreResult) -> str:
     what = result.app or listed(result.places, 3)
     restored, health = result.done.restored, result.done.health
@@ -120,6 +129,8 @@ def _headline(result: RestoreResult) -> str:
         return f"{what} was not restored completely on {result.cluster}: {restored.why}"
     if not health.ok:
         return f"{what} was restored on {result.cluster}, but is not ready: {health.why}"
+    if not (restored.created or restored.updated or restored.unread):
+        return f"Nothing of {what} was missing on {result.cluster}, so nothing was restored"
     ready = " and ready" if health.workloads else ""
     return f"{what} is restored{ready} on {result.cluster}"
 
@@ -144,6 +155,8 @@ def _notes(result: RestoreResult) -> tuple[Note, ...]:
             "data is not loaded. See the pods' log."
         )
     warn = [text for text in (skipped_words(restored),) if text]
+    if result.untouched:
+        warn.insert(0, f"The data of {listed(result.untouched, MOST)} was NOT rolled back.")
     warn += shortened(restored.warnings)
     if restored.unread:
         warn.append(f"What became of each object could not be read: {restored.unread}")
@@ -211,6 +224,7 @@ async def restore(ctx: Ctx, p: Restore, op: Op) -> RestoreResult:
         made=_moment(facts["made"]),
         places=tuple(sorted(facts["mapping"].values())),
         done=done,
+        untouched=tuple(facts["untouched"]),
         describe=ctx.desk.command("backup describe") is not None,
     )
 

@@ -10,6 +10,7 @@ from bot.recovery.elsewhere import mode_facts
 from bot.recovery.intent import moved
 from bot.recovery.preparing import Prepared
 from bot.releases.words import ago, count, listed
+from bot.render.document import Document, Note
 
 NAMES = 8
 """So many objects are named; the rest is a number."""
@@ -29,7 +30,21 @@ def plan(found: Prepared, *, update: bool, safety: bool, now: int) -> Plan:
         warnings=warnings(found, update=update, safety=safety, now=now),
         weight=Weight.TYPE if found.live else Weight.CONFIRM,
         typed=typed if found.live else "",
+        details=_why_this_one(found),
     )
+
+
+def _why_this_one(found: Prepared) -> Document | None:
+    how = found.choice.how
+    return Document.of(Note.of(f"{found.backup.name} is {how}.")) if how else None
+
+
+def untouched(found: Prepared) -> tuple[str, ...]:
+    """Claims whose data stays as it is: they exist, and no restore hook will load a dump."""
+    survey = found.survey
+    if found.room is not None:
+        return found.room.kept
+    return () if survey.hooks and not survey.idle_hooks else survey.claims
 
 
 def summary(found: Prepared, now: int) -> str:
@@ -61,6 +76,7 @@ def facts(found: Prepared, *, update: bool, safety: bool) -> dict[str, Any]:
         "ports": found.intent.in_place,
         "app": found.intent.app.name if found.intent.app else "",
         "there": found.survey.marks,
+        "untouched": list(untouched(found)),
         **mode_facts(found.location),
     }
     if room is not None:
@@ -118,10 +134,10 @@ def _losses(found: Prepared, *, safety: bool, now: int) -> list[str]:
     room = found.room
     if room is None:
         return []
-    since = ago(found.backup.started_at, now) or "the backup"
+    made = ago(found.backup.started_at, now)
     said = [
-        f"The app stops, and everything written since {since} is lost: its workloads and "
-        f"{count(len(room.claims), 'volume')} are deleted."
+        f"The app stops, and everything written after the backup ({made}) is lost: its workloads "
+        f"and {count(len(room.claims), 'volume')} are deleted."
     ]
     if not safety:
         said.append("No safety backup is made first: there is no way back.")
@@ -189,8 +205,6 @@ def _skips(found: Prepared, *, update: bool) -> list[str]:
 def _choice(found: Prepared) -> list[str]:
     """Which backup it is, and why not a newer or a better one."""
     said = []
-    if found.choice.how:
-        said.append(f"{found.backup.name} is {found.choice.how}.")
     if found.choice.passed_over:
         newer = listed((f"{name} ({phase})" for name, phase in found.choice.passed_over), 3)
         said.append(f"Newer, but not good: {newer}.")

@@ -95,7 +95,12 @@ async def survey(
         _all(kube, "networking.k8s.io/v1", "ingresses", "Ingress"),
         kube.version(),
     )
-    met = [m for m in conflicts.met(objects, mapping, live) if m.meta.get("uid") not in gone]
+    met = [
+        m
+        for m in conflicts.met(objects, mapping, live)
+        # With their owners go their pods, and what else the cluster makes for them.
+        if m.meta.get("uid") not in gone and not (gone and m.passing)
+    ]
     claims = tuple(m.path.partition(" ")[2] for m in met if m.resource == CLAIMS)
     pods = {m.path.partition(" ")[2] for m in met if m.resource == conflicts.PODS}
     hooked = conflicts.hooked(objects)

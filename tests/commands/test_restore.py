@@ -49,7 +49,9 @@ async def test_a_lost_namespace_comes_back_with_its_data(
         ("namespace shop", "not there", "made"),
         ("6 objects", "not there", "6 made"),
     ]
-    assert plan.warnings == (f"{name} is the newest good backup called shop-backup.",)
+    assert plan.warnings == ()
+    assert plan.details is not None
+    assert f"{name} is the newest good backup called shop-backup." in text_of(plan.details)
 
     result, document = await recoverable.run("restore shop-backup")
     assert result.ok
@@ -87,7 +89,10 @@ async def test_over_a_live_namespace_nothing_goes_back_and_the_plan_says_so(
     assert "ConfigMap settings" in result.done.restored.left
     assert result.done.restored.failed == (), "what exists and differs has not failed"
     assert recovery.server.volume("shop", "data-db-0")["rows"] == ["corrupt"]
-    assert "from the backup, and stay as they are: " in text_of(document)
+    said = text_of(document)
+    assert document.headline == "Nothing of shop was missing on main, so nothing was restored"
+    assert "The data of data-db-0 was NOT rolled back." in said
+    assert "from the backup, and stay as they are: " in said
 
 
 async def test_update_patches_what_differs(recoverable: Office, recovery: Recovery) -> None:
@@ -138,7 +143,7 @@ async def test_replace_rolls_the_data_back(recoverable: Office, recovery: Recove
     rows = {c.what: c.after for c in plan.changes}
     assert rows["StatefulSet db"] == "deleted, restored"
     assert rows["volume of data-db-0"] == "deleted, refilled"
-    assert plan.warnings[0].startswith("The app stops, and everything written since ")
+    assert plan.warnings[0].startswith("The app stops, and everything written after the backup ")
 
     result, document = await recoverable.run("restore shop --replace", plan)
     assert result.ok, document
