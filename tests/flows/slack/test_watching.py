@@ -57,11 +57,12 @@ async def kill(bot: BotProcess) -> None:
 
 
 async def test_a_thread_of_a_failed_backup_outlives_the_bot(world: World, tmp_path: Path) -> None:
+    fail(world, True)
+    back_up(world, 20261119010000)
     async with running(world.config, tmp_path / "first.log") as bot:
-        fail(world, True)
-        back_up(world, 20261120010000)
         root = await told(world, FAILED)
-        # posts go one at a time: with the next one there, this one's place is on record
+        back_up(world, 20261120010000)
+        # posts go one at a time: with another one there, the root's place is on record
         await told(world, "Backup parseserver-backup-20261120010000 failed")
         await kill(bot)
     fail(world, False)
