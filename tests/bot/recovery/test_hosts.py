@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.recovery.hosts import Named, find, names_host
@@ -60,6 +60,7 @@ def test_what_is_no_live_host_is_let_through(text: str) -> None:
     assert not names_host(text, "parse")
 
 
+@settings(deadline=None)
 @given(service=LABEL, namespace=LABEL, user=LABEL)
 def test_every_service_of_the_namespace_is_seen_in_a_uri(
     service: str, namespace: str, user: str
