@@ -76,6 +76,7 @@ class Guard:
         self._born: dict[str, tuple[int, int | None]] = {}
         self._copied: dict[str, int] = {}
         self._asked: tuple[int, bool] | None = None
+        self._site: Site | None = None
 
     def mirror(self, stalled: Mapping[str, int], stirred: Callable[[], None]) -> Mirror:
         """The picture that `look` goes by."""
@@ -95,7 +96,8 @@ class Guard:
         await self._hold_contact(mirror, now)
         if not mirror.complete:
             return
-        site, picture = Site(self._config(), self._cluster), mirror.picture
+        picture = mirror.picture
+        site = self._current(len(picture.backups))
         seen = await self._remembered(picture, now)
         await self._measure(mirror, picture, now)
         facts = Known(
@@ -110,6 +112,13 @@ class Guard:
         states = {name: sighting.state for name, sighting in seen.items()}
         for notice in notices(site, picture, states, now, known):
             await self._tell(notice, now)
+
+    def _current(self, backups: int) -> Site:
+        """The cluster by the configuration in force; anew when it remembers much that is gone."""
+        config, crowd = self._config(), 2 * backups + 1_000
+        if self._site is None or self._site.config is not config or self._site.remembered > crowd:
+            self._site = Site(config, self._cluster)
+        return self._site
 
     async def _hold_contact(self, mirror: Mirror, now: int) -> None:
         source, lost = f"contact/{self._cluster}", mirror.lost

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.alerts import Act
-from bot.recovery.apps import app_of
+from bot.recovery.apps import APP_LABEL, app_of
 from bot.releases.targets import AppRef, apps_on
 
 if TYPE_CHECKING:
@@ -58,15 +58,21 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One cluster, as it is configured."""
+    """One cluster, as it is configured; it remembers whose each backup is."""
 
     config: Config
     cluster: str
+    _owners: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def apps(self) -> tuple[AppRef, ...]:
         """Its apps that are backed up."""
         return tuple(ref for ref in apps_on(self.config, self.cluster) if ref.config.backup)
+
+    @property
+    def remembered(self) -> int:
+        """Of how many backups, also such as are gone, it knows the owner."""
+        return len(self._owners)
 
     @property
     def namespace(self) -> str:
@@ -75,7 +81,11 @@ class Site:
 
     def app_of(self, backup: Backup) -> str:
         """The app that a backup is of; empty when it is none's."""
-        return app_of(self.config, self.cluster, backup.name, backup.labels)
+        known = backup.name, backup.labels.get(APP_LABEL, "")
+        if known not in self._owners:
+            found = app_of(self.config, self.cluster, backup.name, backup.labels)
+            self._owners[known] = found
+        return self._owners[known]
 
     def act(self, label: str, command: str) -> Act:
         """A command, for this cluster."""
