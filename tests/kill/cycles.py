@@ -57,6 +57,7 @@ class Cycle:
 
 
 _PREPARED = (("deploy", "parse"), ("scale", "server", "3"))
+_REPLACE = ("restore", "parse", "--replace", "--confirm", "parse")
 
 CYCLES = (
     Cycle(
@@ -112,6 +113,12 @@ CYCLES = (
         "drill",
         (*_PREPARED, ("backup", "create", "parse")),
         (Operation("drill", ("restore", "drill", "parse"), restores=1),),
+    ),
+    Cycle(
+        "replace",
+        # Once beforehand, so that the workloads that are killed over are restored ones each time.
+        (*_PREPARED, ("backup", "create", "parse"), _REPLACE),
+        (Operation("replace", _REPLACE, backups=1, restores=1),),
     ),
 )
 

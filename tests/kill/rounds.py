@@ -29,6 +29,8 @@ from tests.kill.practice import Practice
 LOOKS_AGAIN = {
     ("bad upgrade", "wait for revision"),
     ("backup", "check what was stored"),
+    ("replace", "safety backup: check what was stored"),
+    ("replace", "read what became"),
     ("drill", "look for hosts"),
     ("drill", "read what became"),
     ("drill", "see what came back"),
