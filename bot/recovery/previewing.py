@@ -143,14 +143,12 @@ def _losses(found: Prepared, *, safety: bool, now: int) -> list[str]:
         said.append("No safety backup is made first: there is no way back.")
     if room.retained:
         said.append(
-            f"{listed(room.retained, 4)} keep the old data (reclaim policy Retain): delete them "
-            "yourself once nobody needs it."
+            f"{listed(room.retained, 4)} {'keeps' if len(room.retained) == 1 else 'keep'} the old "
+            "data (reclaim policy Retain): delete it yourself once nobody needs it."
         )
     if room.kept:
-        said.append(
-            f"The backup has no data of {listed(room.kept, 4)}, so these stay, as corrupt as "
-            "they may be."
-        )
+        stay = "this volume stays" if len(room.kept) == 1 else "these volumes stay"
+        said.append(f"The backup has no data of {listed(room.kept, 4)}, so {stay} as now.")
     return said
 
 
