@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -45,7 +46,7 @@ def free_port() -> int:
 
 
 class Ledger:
-    """The processes of all running labs, one file for each starter, under one folder.
+    """The processes of all running labs under one folder, with a file for each ledger.
 
     A process is known by id *and* start time, so that an id that was given away again is
     never signalled.
@@ -54,7 +55,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._file = folder / f"{os.getpid()}.json"
+        self._file = folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
         self._mine: dict[int, int] = {}
 
     def reap(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -133,6 +134,23 @@ def test_the_next_run_ends_what_a_dead_one_left(tmp_path: Path) -> None:
         assert Ledger(tmp_path).reap() == [left.pid]
         assert left.wait(10) == -signal.SIGKILL
         assert not note.exists()
+
+
+def test_two_labs_of_one_run_are_both_on_record(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import signal; signal.pause()"]
+    labs = [
+        Process(name, command, tmp_path / name, Ledger(tmp_path / "ledger"))
+        for name in ("one", "two")
+    ]
+    try:
+        for process in labs:
+            process.start()
+        noted = [json.loads(file.read_text()) for file in (tmp_path / "ledger").iterdir()]
+        assert {pid for one in noted for pid, _ in one["servers"]} == {p.pid for p in labs}
+    finally:
+        for process in labs:
+            process.kill()
+    assert list((tmp_path / "ledger").iterdir()) == []
 
 
 def test_a_number_that_was_given_away_again_is_left_alone(tmp_path: Path) -> None:
