@@ -376,6 +376,7 @@ async def test_a_big_volume_that_is_being_copied_is_progress(ward: Ward) -> None
             VOLUME_BACKUPS,
             {"metadata": meta, "spec": spec, "status": {"progress": {"bytesDone": 10}}},
         )
+        await ward.quiet()  # the run is seen, and stands still
         ward.ahead = 11 * MINUTE
         await ward.quiet()
         copy = ward.cluster.store.find(VOLUME_BACKUPS, "velero", "copy") or copy
