@@ -6,8 +6,8 @@ import argparse
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.build import Builder, BuildError
@@ -21,14 +21,14 @@ TESTED = (*SERVERS, *servers_of(OLDER), *TOOLS, "kubectl", "helm4")
 
 def up(nodes: int, folder: Path) -> None:
     """Run a lab until it is interrupted; how to use it is printed."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     with Lab.started(folder, nodes=nodes, exec=False) as lab:
-        print(f"A real Kubernetes API answers at {lab.url}; {nodes} nodes are ready.")
+        bot = Path(sys.executable).with_name("onprem")
+        print(f"A real Kubernetes API answers at {lab.url}; nodes ready: {nodes}.")
         print(f"  export KUBECONFIG={lab.kubeconfig}")
+        print(f"  {bot} --kubeconfig {lab.kubeconfig} deploy parse")
         print("Pods are played by kwok: no program runs in them. Ctrl-C ends it all.", flush=True)
-        stop.wait()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.act == "build":
             Builder().build(TESTED)
             return 0
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with tempfile.TemporaryDirectory(prefix="onprem-lab-") as folder:
             up(given.nodes, Path(folder))
     except (BuildError, ServerFailed) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("stopped; a build goes on from here next time", file=sys.stderr)
         return 130
     return 0
 
