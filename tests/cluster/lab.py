@@ -214,17 +214,18 @@ class Lab:
     # -- what tests ask of it ----------------------------------------------------------------
 
     def api(self, method: str, path: str, body: Json | None = None, timeout: float = 10) -> Json:
-        """One request as the administrator.
+        """One request as the administrator; a patch is a merge patch.
 
         Raises:
             Refused: The answer is an error.
             OSError: There is no answer.
         """
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = urllib.request.Request(
             self.url + path,
             data=json.dumps(body).encode() if body is not None else None,
             method=method,
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": kind},
         )
         try:
             with self._opener.open(request, timeout=timeout) as answer:

@@ -155,8 +155,7 @@ class VeleroServer:
 
     def start(self) -> None:
         """Start it (again) and wait until it has looked at its storage."""
-        with suppress(Refused):
-            self._location("PATCH", {"status": None})
+        self._location("PATCH", {"status": None})
         self.process.start()
         self.process.wait_until(self._looked)
 
