@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bot.errors import Failed, Refused
 from bot.recovery import hosts, isolation, probing
 from bot.recovery.restoring import run_restore, workloads
+from bot.recovery.rights import hold_rights
 from bot.releases.live import describe_workload
 from bot.releases.patience import patiently
 from bot.releases.rollout import wait_for_workloads
@@ -61,6 +62,7 @@ class Proving:
         """
         rules = await self._look_inside()
         await self._namespace()
+        await hold_rights(self._op, self._kube, self._scratch)
         await self._walls()
         modifier = await self._modifier(rules) if rules else ""
         spec = isolation.restore_spec(

@@ -339,6 +339,13 @@ class KubeClient:
         status = (await self.create(kinds.ACCESS_REVIEW, None, body)).get("status") or {}
         return Verdict(bool(status.get("allowed")), str(status.get("reason") or ""))
 
+    async def whoami(self) -> str:
+        """Ask the server who we are to it, such as ``system:serviceaccount:onprem:onprem``."""
+        kind = kinds.SELF_REVIEW
+        body = {"apiVersion": kind.api_version, "kind": kind.kind}
+        status = (await self.create(kind, None, body)).get("status") or {}
+        return str((status.get("userInfo") or {}).get("username") or "")
+
     async def _json(self, request: Request) -> Object:
         answer: Object = to_json(await self.transport.send(request))
         return answer

@@ -120,5 +120,7 @@ CUSTOM_RESOURCE_DEFINITION = Kind(
 ACCESS_REVIEW = Kind(
     "authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False
 )
+SELF_REVIEW = Kind("authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview", False)
+ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 
 WORKLOADS: Mapping[str, Kind] = {k.kind: k for k in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}

@@ -331,6 +331,7 @@ async def test_a_restore_under_way_ends_before_its_namespace_goes(
 STEPS = (
     "look for hosts of the live app",
     "create namespace parse-drill-00000000",
+    "take the rights to work there",
     "wall it in",
     "ask Velero for the restore",
     "Velero restores",
