@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 APP_LABEL = "onprem.io/app"
 ASKER_ANNOTATION = "onprem.io/asked-by"
 JOB_ANNOTATION = "onprem.io/job"
+RIGHTS = {"onprem.io/rights": "app"}
+"""The label of the bot's RoleBinding in an app's namespace (deploy/rbac.yaml)."""
 
 
 def velero_of(cluster: Cluster) -> Velero:
@@ -45,11 +47,12 @@ def app_selector(ref: AppRef) -> dict[str, str]:
 
 
 def selectors(ref: AppRef) -> tuple[dict[str, str], ...]:
-    """What a backup takes: the app's objects, and Helm's record of the release.
+    """What a backup takes: the app's objects, Helm's record of the release, the bot's rights.
 
-    Without the record, a restored app would be unknown to Helm.
+    Without the record, a restored app would be unknown to Helm; without the rights, the bot could
+    not look at what it has restored when the whole namespace was gone.
     """
-    return app_selector(ref), {"owner": "helm", "name": ref.release}
+    return app_selector(ref), {"owner": "helm", "name": ref.release}, RIGHTS
 
 
 def backup_spec(ref: AppRef, *, ttl: int | None = None) -> BackupSpec:

@@ -303,7 +303,7 @@ async def test_a_description_tells_volumes_hooks_and_restores(
     assert "copy-1" in said
     assert "data-db-0" in said
     assert "No drill has proved it yet." in said
-    assert result.selectors == ("app=shop", "owner=helm,name=shop")
+    assert result.selectors == ("app=shop", "owner=helm,name=shop", "onprem.io/rights=app")
     for word in ("shop", "shop-backup"):
         assert (await recoverable.read(f"backup describe {word}"))[0].name == name
     with pytest.raises(UsageError, match=f"did you mean {name[:-1]}"):
