@@ -80,30 +80,22 @@ async def survey(
         gone: uids of what will be deleted first, and so is in nobody's way.
     """
     places = sorted(set(mapping.values()))
-    (
-        (uids, ending, fresh),
-        (live, unknown),
-        classes,
-        services,
-        ingresses,
-        version,
-    ) = await asyncio.gather(
-        _namespaces(kube, places),
-        _live(kube, objects, mapping),
-        _all(kube, "storage.k8s.io/v1", "storageclasses", "StorageClass"),
-        _all(kube, "v1", "services", "Service"),
-        _all(kube, "networking.k8s.io/v1", "ingresses", "Ingress"),
-        kube.version(),
+    (uids, ending, fresh), (live, unknown), held, version = await asyncio.gather(
+        _namespaces(kube, places), _live(kube, objects, mapping), _held(kube), kube.version()
     )
-    met = [
-        m
-        for m in conflicts.met(objects, mapping, live)
-        # With their owners go their pods, and what else the cluster makes for them.
-        if m.meta.get("uid") not in gone and not (gone and m.passing)
-    ]
+    classes, services, ingresses = held
+    met = _in_the_way(conflicts.met(objects, mapping, live), gone)
     claims = tuple(m.path.partition(" ")[2] for m in met if m.resource == CLAIMS)
-    pods = {m.path.partition(" ")[2] for m in met if m.resource == conflicts.PODS}
-    hooked = conflicts.hooked(objects)
+    hooked, pods = set(conflicts.hooked(objects)), _pods(met)
+    everything = [meta for names in live.values() for meta in names.values()]
+    clashes = (
+        *conflicts.port_clashes(objects, mapping, services or (), keep=keep_ports),
+        *conflicts.host_clashes(objects, mapping, ingresses or ()),
+        *(() if classes is None else conflicts.class_problems(objects, classes, claims)),
+        *(f"This cluster knows no {kind}: install its CRD first." for kind in unknown),
+        *filter(None, [conflicts.older(source, version)]),
+    )
+    hooked, pods = set(conflicts.hooked(objects)), _pods(met)
     everything = [meta for names in live.values() for meta in names.values()]
     clashes = (
         *conflicts.port_clashes(objects, mapping, services or (), keep=keep_ports),
@@ -117,14 +109,23 @@ async def survey(
         there=len(met),
         met=tuple(m for m in met if not m.passing),
         claims=claims,
-        hooks=tuple(name for name in hooked if name not in pods),
-        idle_hooks=tuple(name for name in hooked if name in pods),
+        hooks=tuple(sorted(hooked - pods)),
+        idle_hooks=tuple(sorted(hooked & pods)),
         clashes=clashes,
         owners=await active(kube, owners(everything)),
         ending=ending,
         fresh=fresh,
         marks=_digest([*uids, *_anchors(live)]),
     )
+
+
+def _in_the_way(met: Iterable[Met], gone: Collection[str]) -> list[Met]:
+    """Without what goes first; with it go its pods, and what else the cluster makes for it."""
+    return [m for m in met if m.meta.get("uid") not in gone and not (gone and m.passing)]
+
+
+def _pods(met: Iterable[Met]) -> set[str]:
+    return {m.path.partition(" ")[2] for m in met if m.resource == conflicts.PODS}
 
 
 async def _namespaces(
@@ -173,6 +174,15 @@ async def _live(
 
     found = await asyncio.gather(*(read(*one) for one in sorted(wanted)))
     return dict(found), tuple(sorted(unknown))
+
+
+async def _held(kube: KubeClient) -> tuple[list[Object] | None, ...]:
+    """What the whole cluster has of storage classes, Services, Ingresses."""
+    return await asyncio.gather(
+        _all(kube, "storage.k8s.io/v1", "storageclasses", "StorageClass"),
+        _all(kube, "v1", "services", "Service"),
+        _all(kube, "networking.k8s.io/v1", "ingresses", "Ingress"),
+    )
 
 
 async def _all(kube: KubeClient, api: str, plural: str, kind: str) -> list[Object] | None:
