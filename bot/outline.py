@@ -6,10 +6,16 @@ with the name and a docstring with the summary, and those can simply be read.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
+import re
 from importlib.util import find_spec
 from pathlib import Path
+
+# `@command("name", …` at the beginning of a line, and the first line of the function's docstring.
+# A test holds it to what the registry says; parsing the modules as Python takes 40 ms.
+_DECLARED = re.compile(
+    r'^@command\(\s*"(?P<name>[^"]+)".*?^async def [^"]*?:\n    """(?P<summary>[^"\n]+)',
+    re.M | re.S,
+)
 
 
 def summaries() -> list[tuple[str, str]]:
@@ -17,19 +23,8 @@ def summaries() -> list[tuple[str, str]]:
     spec = find_spec("commands")
     places = spec.submodule_search_locations if spec else None
     sources = [path for place in places or () for path in Path(place).glob("*.py")]
-    return sorted(found for path in sources for found in _declared(path))
-
-
-def _declared(path: Path) -> Iterator[tuple[str, str]]:
-    for node in ast.parse(path.read_bytes()).body:
-        if isinstance(node, ast.AsyncFunctionDef):
-            for name in filter(None, map(_name, node.decorator_list)):
-                yield name, (ast.get_docstring(node) or "").split("\n")[0].rstrip(".")
-
-
-def _name(decorator: ast.expr) -> str:
-    """The name in `@command("name", …)`; empty for any other decorator."""
-    match decorator:
-        case ast.Call(func=ast.Name(id="command"), args=[ast.Constant(value=str(name))]):
-            return name
-    return ""
+    return sorted(
+        (found["name"], found["summary"].rstrip("."))
+        for path in sources
+        for found in _DECLARED.finditer(path.read_text(encoding="utf-8"))
+    )
