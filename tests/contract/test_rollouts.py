@@ -310,22 +310,35 @@ async def test_a_statefulset_shrinks_from_the_end_and_keeps_its_claims(
     assert len((await api("GET", claims))["items"]) == 2
 
 
-async def test_a_job_runs_to_its_end(api: Api) -> None:
-    body = {
-        "metadata": {"name": "once"},
-        "spec": {
-            "template": {
-                "spec": {
-                    "restartPolicy": "Never",
-                    "containers": [{"name": "main", "image": "example.com/job:1"}],
-                }
-            }
-        },
+async def ended(api: Api, tag: str) -> Json:
+    """The status of a Job with one try, once it has ended."""
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [{"name": "main", "image": f"example.com/job:{tag}"}],
     }
+    spec = {"backoffLimit": 0, "template": {"spec": pod}}
     path = api.path("batch/v1/jobs")
-    await api("POST", path, body, expect=201)
-    seen = await api.until(path, lambda found: found["once"]["status"].get("completionTime"))
-    status = seen[-1]["once"]["status"]
+    await api("POST", path, {"metadata": {"name": "once"}, "spec": spec}, expect=201)
+    over = {"Complete", "Failed"}
+    seen = await api.until(path, lambda found: over & conditions(found["once"]).keys())
+    status: Json = seen[-1]["once"]["status"]
+    return status
+
+
+async def test_a_job_runs_to_its_end(api: Api) -> None:
+    status = await ended(api, "1")
     assert status["succeeded"] == 1
-    done = {c["type"]: c["status"] for c in status["conditions"]}
-    assert done["Complete"] == "True"
+    assert "completionTime" in status
+
+
+async def test_a_job_that_fails_says_why(api: Api) -> None:
+    status = await ended(api, "crash")
+    assert status["failed"] == 1
+    assert "completionTime" not in status
+    failed = next(c for c in status["conditions"] if c["type"] == "Failed")
+    assert failed["reason"] == "BackoffLimitExceeded"
+    assert failed["message"] == "Job has reached the specified backoff limit"
+    (pod,) = (await api("GET", api.path("pods")))["items"]
+    assert pod["status"]["phase"] == "Failed"
+    state = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (state["exitCode"], state["reason"]) == (1, "Error")

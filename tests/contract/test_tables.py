@@ -124,6 +124,30 @@ async def test_a_pod_in_trouble_says_so(api: Api, pod: Make, tag: str, status: s
     assert (row["Ready"], row["Status"]) == ("0/1", status)
 
 
+@pytest.mark.parametrize(
+    ("tag", "status"), [("broken", "ImagePullBackOff"), ("crash", "CrashLoopBackOff")]
+)
+async def test_an_init_container_in_trouble_says_so(
+    api: Api, pod: Make, tag: str, status: str
+) -> None:
+    body = pod("one")
+    body["spec"]["initContainers"] = [
+        {"name": name, "image": f"example.com/init:{tag}"}
+        for name, tag in (("first", "1"), ("second", tag), ("third", "1"))
+    ]
+    await api("POST", api.path("pods"), body, expect=201)
+
+    def states(found: dict[str, Json]) -> list[str]:
+        told = found["one"]["status"].get("initContainerStatuses", ())
+        states = [c["state"].get("waiting") or c["state"].get("terminated") or {} for c in told]
+        return [str(state.get("reason")) for state in states]
+
+    wanted = ["Completed", status, "PodInitializing"]
+    await api.until(api.path("pods"), lambda found: states(found) == wanted)
+    row = (await cells(api, api.path("pods")))["one"]
+    assert (row["Ready"], row["Status"]) == ("0/1", f"Init:{status}")
+
+
 async def test_a_pod_nobody_placed(api: Api, pod: Make) -> None:
     body = pod("one")
     body["spec"]["nodeSelector"] = {"no": "such"}
