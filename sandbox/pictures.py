@@ -23,11 +23,12 @@ from urllib.parse import urlencode
 
 from sandbox.kube.controllers import Pace
 from sandbox.slack.entities import Message
+from sandbox.tour.acts import Act, Event
 from sandbox.tour.bot import ROOT, BotFailed, running
 from sandbox.tour.play import LIVE, Player
 from sandbox.tour.show import Page as Told
 from sandbox.tour.show import labels, text_of
-from sandbox.tour.story import STORY, Act
+from sandbox.tour.story import STORY
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Camera:
     def __init__(self, browser: Browser, world: World, folder: Path) -> None:
         self._browser, self._world, self._folder = browser, world, folder
 
-    async def moment(self, act: Act, message: Message) -> None:
+    async def moment(self, act: Act | Event, message: Message) -> None:
         """Takes a picture of an act that has a name; of one the whole window too."""
         if act.name:
             await self.message(act.who, act.channel, message, act.name)

@@ -197,7 +197,11 @@ def parse_app(clusters: Sequence[str]) -> dict[str, Any]:
             "server": {"workload": "deployment/parse-server", "replicas_value": "replicaCount"},
         },
         "timeout": 120,
-        "backup": {"name": "parseserver-backup", "selector": "app=parseserver"},
+        "backup": {
+            "name": "parseserver-backup",
+            "selector": "app=parseserver",
+            "drill": {"database": "mongodb", "counts": ["parse._User"]},
+        },
         "probes": [{"name": "health", "service": "parse-server", "path": "/parse/health"}],
     }
 

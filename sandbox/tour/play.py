@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sandbox.slack import Refused
 from sandbox.slack.entities import Message
+from sandbox.tour.acts import Act, Chapter, Check, Event
 from sandbox.tour.show import Page, labels, text_of
-from sandbox.tour.story import Act, Chapter
 from sandbox.world import World
 
 LIVE = "Cancel"
 """The button of a message that is not final yet."""
 CHECK_SECONDS = 10.0
 
-Moment = Callable[[Act, Message], Awaitable[None]]
+Moment = Callable[[Act | Event, Message], Awaitable[None]]
 
 
-async def _nothing(act: Act, message: Message) -> None:
+async def _nothing(act: Act | Event, message: Message) -> None:
     pass
 
 
@@ -40,12 +40,39 @@ class Player:
         for number, chapter in enumerate(story, 1):
             self._page.chapter(number, chapter.title)
             for act in chapter.acts:
-                problems = await self._act(act)
+                problems = await (self._act(act) if isinstance(act, Act) else self._event(act))
                 self._page.verdict(problems)
                 if problems:
-                    what = act.types or f"a click on “{act.clicks}”"
-                    return [f"{act.who}, {what}: {problem}" for problem in problems]
+                    return [f"{act}: {problem}" for problem in problems]
         return []
+
+    async def _event(self, event: Event) -> list[str]:
+        before = {m.ts for m in self._messages(event)}
+        self._page.happened(event.what)
+        if problem := await event.happens(self._world):
+            return [problem]
+        if not event.channel:
+            return await self._look(event.check)
+
+        def fits(message: Message) -> bool:
+            text = text_of(message, str)
+            return self._by_bot(message) and all(word in text for word in event.expects)
+
+        try:
+            told = await self._slack.wait_for_message(event.who, event.channel, fits, event.seconds)
+        except TimeoutError:
+            new = [m for m in self._messages(event) if m.ts not in before]
+            said = "; ".join(text_of(m, self._name).split("\n")[0] for m in new) or "nothing"
+            return [f"#{event.channel} hears {said} within {event.seconds:g} s"]
+        self._page.told(event.channel, text_of(told, self._name))
+        await self._moment(event, told)
+        return await self._look(event.check)
+
+    def _messages(self, event: Event) -> list[Message]:
+        return self._slack.messages(event.who, event.channel) if event.channel else []
+
+    def _by_bot(self, message: Message) -> bool:
+        return message.user == self._slack.workspace.app.bot_user
 
     async def _act(self, act: Act) -> list[str]:
         role = self._slack.workspace.person(act.who).role
@@ -62,7 +89,7 @@ class Player:
         self._page.answered(text, only=act.who if answer.ephemeral_to else "")
         await self._moment(act, answer)
         missing = [f"“{word}” is not in the answer" for word in act.expects if word not in text]
-        return missing or await self._look(act)
+        return missing or await self._look(act.check)
 
     async def _type(self, act: Act) -> Message:
         before = {m.ts for m in self._slack.messages(act.who, act.channel)}
@@ -93,22 +120,20 @@ class Player:
 
     def _answers(self, message: Message, who: str, before: set[str]) -> bool:
         """New, and for whoever asked: #ops also hears of what others do elsewhere."""
-        if message.user != self._slack.workspace.app.bot_user or message.ts in before:
+        if not self._by_bot(message) or message.ts in before:
             return False
         asker = self._slack.workspace.person(who).id
         return bool(message.ephemeral_to) or f"@{asker}" in text_of(message, str)
 
-    async def _look(self, act: Act) -> list[str]:
+    async def _look(self, check: Check) -> list[str]:
         """The cluster must show what the answer says; it may still be ending old pods."""
-        problem = act.check(self._world)
+        problem = check(self._world)
         if not problem:
             return []
         try:
-            await self._world.clusters[0].wait_for(
-                lambda: not act.check(self._world), CHECK_SECONDS
-            )
+            await self._world.clusters[0].wait_for(lambda: not check(self._world), CHECK_SECONDS)
         except TimeoutError:
-            return [act.check(self._world) or problem]
+            return [check(self._world) or problem]
         return []
 
     def _name(self, user: str) -> str:

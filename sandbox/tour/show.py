@@ -87,10 +87,22 @@ class Page:
         by = self._styled(f"{who} ({role})", "cyan")
         self.line(f"   #{channel}  {by}  {self._styled(text, 'bold')}")
 
+    def happened(self, what: str) -> None:
+        """What happens to everybody."""
+        self.line(f"   ~ {what}", "magenta")
+
+    def told(self, channel: str, text: str) -> None:
+        """What the bot says without being asked."""
+        self.line(f"   #{channel}  onprem, by itself", "dim")
+        self._quote(text)
+
     def answered(self, text: str, only: str = "") -> None:
         """What the bot answers; `only` is the one person who sees it."""
         if only:
             self.line(f"      onprem (only {only} sees this)", "dim")
+        self._quote(text)
+
+    def _quote(self, text: str) -> None:
         for line in text.split("\n"):
             self.line(f"      │ {line}".rstrip())
 
@@ -104,4 +116,11 @@ class Page:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and code else text
 
 
-_STYLES: dict[str, Any] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "cyan": "36"}
+_STYLES: dict[str, Any] = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "magenta": "35",
+    "cyan": "36",
+}

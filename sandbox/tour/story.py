@@ -2,67 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from sandbox.kube.resources import DEPLOYMENTS, STATEFULSETS
-from sandbox.world import World
+from sandbox.tour.acts import Act, Chapter, Event, absent, workload
+from sandbox.tour.happenings import delete_namespace, sign_up, trouble, users_are
 
-Check = Callable[[World], str]
-"""Looks at the world; returns what is wrong, nothing when all is well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something that a person does, and what must come of it.
-
-    Attributes:
-        who: Their name in the workspace.
-        channel: Where.
-        types: The line they type; empty when they click.
-        clicks: The label of the button they click, in the answer to the act before.
-        expects: Words that the answer must hold.
-        check: What must be true in the cluster then.
-        seconds: How long the answer may take.
-        name: For pictures of this moment; empty for none.
-    """
-
-    who: str
-    channel: str
-    types: str = ""
-    clicks: str = ""
-    expects: tuple[str, ...] = ()
-    check: Check = lambda _: ""
-    seconds: float = 60.0
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A part of the story."""
-
-    title: str
-    acts: tuple[Act, ...]
-
-
-def workload(kind: str, name: str, *, ready: int, tag: str = "") -> Check:
-    """A workload must have so many ready pods, and perhaps an image of that tag."""
-    resource = {"Deployment": DEPLOYMENTS, "StatefulSet": STATEFULSETS}[kind]
-
-    def check(world: World) -> str:
-        found = world.clusters[0].store.peek(resource, "parse", name)
-        if found is None:
-            return f"the cluster has no {kind} {name}"
-        has = found.get("status", {}).get("readyReplicas", 0)
-        if has != ready or found["spec"]["replicas"] != ready:
-            return f"{name} has {has} ready pods of {found['spec']['replicas']}, not {ready}"
-        image = found["spec"]["template"]["spec"]["containers"][0]["image"]
-        if tag and not image.endswith(f":{tag}"):
-            return f"{name} runs {image}, not :{tag}"
-        return ""
-
-    return check
-
+USERS = 250
+"""So many documents are lost, and come back."""
 
 STORY: Sequence[Chapter] = (
     Chapter(
@@ -161,6 +107,104 @@ STORY: Sequence[Chapter] = (
                 clicks="Go on",
                 expects=("is back at revision 1",),
                 check=workload("Deployment", "parse-server", ready=2, tag="8.6.94"),
+            ),
+        ),
+    ),
+    Chapter(
+        "The store of the backups is away for a while; #ops hears of it by itself, in one thread",
+        (
+            Event(
+                "The object store refuses connections",
+                trouble("store-away"),
+                channel="ops",
+                expects=("Storage location default is not available", "What to do"),
+                name="alert",
+            ),
+            Event(
+                "It is back, with all it had",
+                trouble("store-back"),
+                channel="ops",
+                expects=("Over:", "It lasted"),
+                name="alert-over",
+            ),
+        ),
+    ),
+    Chapter(
+        "Users sign up, and Alice makes a backup: each volume is checked for its data",
+        (
+            Event(f"{USERS} users sign up: {USERS} documents in parse._User", sign_up(USERS)),
+            Act(
+                "alice",
+                "parse",
+                "/onprem backup create parse",
+                expects=("1 volume", "data-parse-mongodb-2", "no pod mounts it"),
+                name="backup-unprotected",
+            ),
+            Act(
+                "alice",
+                "parse",
+                "/onprem scale mongodb 3",
+                expects=("from 2 to 3",),
+                check=workload("StatefulSet", "parse-mongodb", ready=3),
+            ),
+            Act(
+                "alice",
+                "parse",
+                "/onprem backup create parse",
+                expects=("is complete", "3 of 3"),
+                name="backup",
+            ),
+        ),
+    ),
+    Chapter(
+        "The namespace is lost; the backup brings it back",
+        (
+            Event(
+                "Somebody, in a terminal: kubectl delete namespace parse",
+                delete_namespace("parse"),
+                check=absent("parse"),
+            ),
+            Act("alice", "parse", "/onprem status parse", expects=("not deployed",)),
+            Act(
+                "alice",
+                "parse",
+                "/onprem restore parseserver-backup",
+                expects=("namespace parse", "Go on"),
+                name="restore-plan",
+            ),
+            Act(
+                "alice",
+                "parse",
+                clicks="Go on",
+                expects=("is restored and ready",),
+                check=workload("StatefulSet", "parse-mongodb", ready=3),
+                name="restore",
+            ),
+            Event(f"All {USERS} documents are there again", users_are(USERS)),
+        ),
+    ),
+    Chapter(
+        "A drill proves the backup beside the living app; with a schedule, parse is protected",
+        (
+            Act(
+                "alice",
+                "parse",
+                "/onprem restore drill parse",
+                expects=("is proved", str(USERS)),
+                name="drill",
+            ),
+            Act(
+                "alice",
+                "parse",
+                '/onprem backup schedule create parse --cron "0 3 * * *"',
+                expects=("parseserver-backup",),
+            ),
+            Act(
+                "alice",
+                "parse",
+                "/onprem recovery",
+                expects=("parse on main", "1 protected"),
+                name="recovery",
             ),
         ),
     ),

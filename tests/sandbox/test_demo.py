@@ -79,6 +79,20 @@ def test_the_story_goes_as_it_should(environ: dict[str, str], tmp_path: Path) ->
         "it was rolled back to revision 2",
         "clicks “Roll back to 1”",
         "is back at revision 1",
+        "~ The object store refuses connections",
+        "#ops  onprem, by itself",
+        "Storage location default is not available",
+        "Over: Storage location default is not available",
+        "250 documents in parse._User",
+        "no pod mounts it",
+        "is complete",
+        "kubectl delete namespace parse",
+        "parse is not deployed on main",
+        "parse is restored and ready on main",
+        "All 250 documents are there again",
+        "of parse on main is proved",
+        "parse._User   250          250",
+        "Recovery: 1 protected",
         "The audit log is whole",
         "All of it went as it should.",
     ]
@@ -96,6 +110,7 @@ def test_the_story_goes_as_it_should(environ: dict[str, str], tmp_path: Path) ->
         ("api-503", "“is running” is not in the answer"),
         ("image-missing=*parse-server:8*", "“is running” is not in the answer"),
         ("slack-away", "failed with the error"),
+        ("volumes-fail", "“no pod mounts it” is not in the answer"),
     ],
 )
 def test_under_a_failure_it_names_what_went_wrong(
@@ -150,7 +165,7 @@ def test_with_a_terminal_it_stays_up_for_the_user(environ: dict[str, str], tmp_p
             capture_output=True,
             text=True,
         )
-        assert "parse: 4 of 4 pods ready" in status.stdout, status.stderr
+        assert "parse: 5 of 5 pods ready" in status.stdout, status.stderr
         bots = children(demo.pid)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 0
