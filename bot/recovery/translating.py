@@ -47,6 +47,11 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     (r"is forbidden", "it is forbidden"),
     (r"field is immutable", "a field differs that cannot be changed: delete the object first"),
     (r"is being terminated", "its namespace is being deleted"),
+    # Since 1.34 the API server merges these into the selector when it makes a pod, and refuses a
+    # pod in which they are merged already (MatchLabelKeysInPodTopologySpreadSelectorMerge).
+    (r"exists in both matchLabelKeys and labelSelector", "it carries `matchLabelKeys`, and so only "
+     "its Deployment can make it anew: take them out of the app's topologySpreadConstraints, then "
+     "deploy and back up again"),
 )  # fmt: skip
 _WHOLE: tuple[tuple[str, str], ...] = (
     (r"zero items to be restored", "The backup holds nothing of what was asked for."),

@@ -91,7 +91,9 @@ def test_server_rolls_without_a_gap(default_objects: list[Object], find: Find) -
     [server] = pod["containers"]
     assert server["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
     assert pod["terminationGracePeriodSeconds"] > 5
-    assert pod["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    (spread,) = pod["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert "matchLabelKeys" not in spread, "since 1.34 such pods cannot be restored"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert server[probe]["httpGet"] == {"path": "/parse/health", "port": "http"}
 

@@ -34,6 +34,13 @@ def words(text: str) -> str:
             "kind: install its CRD first.",
         ),
         (
+            'error restoring pods/parse/a: Pod "a" is invalid: spec.topologySpreadConstraints[0][0]'
+            ': Invalid value: "pod-template-hash": exists in both matchLabelKeys and labelSelector',
+            "pods a in parse was not restored: it carries `matchLabelKeys`, and so only its "
+            "Deployment can make it anew: take them out of the app's topologySpreadConstraints, "
+            "then deploy and back up again.",
+        ),
+        (
             'error restoring pods/parse/a: pods "a" is forbidden: exceeded quota: small',
             "pods a in parse was not restored: the namespace's quota is used up.",
         ),
