@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any
 
 import pytest
 
 from tests.cluster.lab import Json
-from tests.lab.grounds import CONTENT, NAMESPACE, wait_for
+from tests.lab.grounds import CONTENT, NAMESPACE
 from tests.lab.recovery.conftest import Desk, Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
