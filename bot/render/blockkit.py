@@ -29,7 +29,15 @@ from bot.render.document import (
     Text,
     Title,
 )
-from bot.render.text import STEP_EMOJI, TONE_EMOJI, TONE_WORD, clean, table_lines
+from bot.render.text import (
+    STEP_EMOJI,
+    TONE_EMOJI,
+    TONE_WORD,
+    clean,
+    row_tones,
+    table_lines,
+    width,
+)
 
 BLOCKS = 50
 CHARACTERS = 12_800
@@ -41,6 +49,12 @@ CONTEXT = 10
 BUTTONS = 25
 LABEL = 75
 NOTIFICATION = 1_000
+WIDE = 92
+"""Characters of a fixed-width face in one line of a message; Slack breaks longer ones."""
+RECORDS = 8
+"""So many rows of a wide table are written as paragraphs."""
+PHRASE = 48
+"""What is longer gets a line of its own there."""
 _RESERVED = 400
 
 Block = dict[str, Any]
@@ -166,6 +180,9 @@ class _Drawing:
             yield from _context(mrkdwn.packed((table.empty or "nothing",), SECTION))
             return
         lines = table_lines(table)
+        if len(table.rows) <= RECORDS and max(map(width, lines)) > WIDE:
+            yield from _records(table)
+            return
         if mrkdwn.fits(lines, self.inline):
             yield _section(mrkdwn.fenced(lines))
             return
@@ -194,6 +211,19 @@ def _title(title: Title) -> Iterator[Block]:
         yield {"type": "header", "text": _plain(text or "–")}
     else:
         yield from map(_section, mrkdwn.packed((Strong(text),), SECTION))
+
+
+def _records(table: Table) -> Iterator[Block]:
+    """Each row as a paragraph: its first cell, then what the others are called and say."""
+    for row, tone in zip(table.rows, row_tones(table), strict=True):
+        first, *rest = (clean(cell, breaks=False) for cell in row)
+        said = [
+            f"{name}: {cell}" for name, cell in zip(table.columns[1:], rest, strict=False) if cell
+        ]
+        between = "\n" if any(len(one) > PHRASE for one in said) else " · "
+        mark = f"{TONE_EMOJI[tone]} " if TONE_EMOJI[tone] else ""
+        parts = (mark, Strong(first or "–"), "\n" if said else "", between.join(said))
+        yield from map(_section, mrkdwn.packed(parts, SECTION))
 
 
 def _fields(fields: Fields) -> Iterator[Block]:

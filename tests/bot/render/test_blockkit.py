@@ -129,6 +129,30 @@ def test_a_long_table_shows_its_head_and_comes_whole_as_a_file() -> None:
     assert len(drawn.files[0].content.decode().splitlines()) == 501
 
 
+def test_rows_too_wide_for_a_message_are_paragraphs() -> None:
+    why = "no pod mounts it, and Velero copies volumes of running pods only"
+    rows = (("data-2", why, "Start what uses it"), ("data-3", "", "Wait"))
+    wide = Table(("claim", "why", "what to do"), rows, tones=("bad", "plain"))
+    drawn = render(Document.of(wide))
+    assert _mrkdwn(list(drawn.blocks)) == [
+        f"❌ *data-2*\nwhy: {why}\nwhat to do: Start what uses it",
+        "*data-3*\nwhat to do: Wait",
+    ]
+    assert not drawn.files
+
+
+def test_short_cells_of_a_wide_row_share_a_line() -> None:
+    cells = ("x" * 40, "y" * 40, "z" * 40)
+    [text] = _mrkdwn(list(render(Document.of(Table(("a", "b", "c"), (cells,)))).blocks))
+    assert text == f"*{cells[0]}*\nb: {cells[1]} · c: {cells[2]}"
+
+
+def test_many_wide_rows_stay_a_table() -> None:
+    row = ("x" * 60, "y" * 60)
+    text = inline(render(Document.of(Table(("a", "b"), (row,) * 9))))
+    assert text.count("```") == 2
+
+
 def test_long_paragraphs_are_cut_at_spaces_and_never_inside_an_escape() -> None:
     words = "word & " * 900
     texts = _mrkdwn(list(render(Document.of(Text.of(words))).blocks))
