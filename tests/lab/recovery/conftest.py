@@ -64,8 +64,10 @@ class Ward:
         items = self.lab.api("GET", "/api/v1/namespaces")["items"]
         return {item["metadata"]["name"]: item for item in items}
 
-    def destroy(self, namespace: str = NAMESPACE) -> None:
-        """The disaster."""
+    def destroy(self, namespace: str = NAMESPACE, *, quick: bool = True) -> None:
+        """The disaster; of an emptied namespace it is over sooner."""
+        if quick:
+            self.grounds.clear()
         self.lab.api("DELETE", f"/api/v1/namespaces/{namespace}")
         wait_for(lambda: namespace not in self.namespaces(), f"{namespace} is gone")
 

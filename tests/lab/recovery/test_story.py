@@ -63,7 +63,7 @@ def test_a_deleted_namespace_comes_back(parse: Desk) -> None:
     (name,) = (n for n in ward.velero_has("backups") if n in said)
     assert re.fullmatch(r"parseserver-backup-\d{14}", name)
 
-    ward.destroy()
+    ward.destroy(quick=False)
     state, said = parse.ask("restore", "parseserver-backup", "--yes")
     assert state == "done", said
     assert "parse is restored and ready on main" in said
