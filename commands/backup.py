@@ -94,7 +94,7 @@ def view_created(result: Created, now: int) -> Document:
     title = f"{done.name} of {result.app} is complete"
     if not whole:
         without = count(len(proof.unprotected), "volume")
-        title = f"{done.name} of {result.app} is there, but {without} without data"
+        title = f"{done.name} of {result.app} lacks the data of {without}"
     pairs = {
         "objects": str(done.items),
         "volumes": _volumes(done),

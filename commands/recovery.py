@@ -107,9 +107,13 @@ def view_recovery(result: Overview, now: int) -> Document:
 
 
 def headline(lines: tuple[Line, ...]) -> str:
-    """`Recovery: 1 app at risk, 2 protected`."""
+    """`Recovery: 1 at risk, 1 to look at and 2 protected`."""
     counted = [(state, sum(line.state == state for line in lines)) for state in ORDER]
-    said = [f"{number} {state}" for state, number in counted if number]
+    said = [
+        f"{number} {'to look at' if state == 'look at it' else state}"
+        for state, number in counted
+        if number
+    ]
     return f"Recovery: {listed(said)}" if said else "Recovery: no apps"
 
 

@@ -102,7 +102,7 @@ def view_restored(result: RestoreResult, now: int) -> Document:
     if not restored.unread:
         pairs["objects"] = _counts(result)
     if restored.took is not None:
-        pairs["Velero took"] = span(restored.took)
+        pairs["Velero took"] = span(restored.took) if restored.took else "less than a second"
     if done.safety:
         pairs["safety backup"] = done.safety
     return Document.of(
@@ -139,7 +139,7 @@ def _counts(result: RestoreResult) -> str:
     done = result.done.restored
     parts = [f"{done.created} made"]
     parts += [f"{done.updated} patched"] if done.updated else []
-    parts += [f"{done.same} as saved already"] if done.same else []
+    parts += [f"{done.same} there as saved"] if done.same else []
     parts += [f"{len(done.left)} left as they are"] if done.left else []
     parts += [f"{len(done.failed)} NOT restored"] if done.failed else []
     return ", ".join(parts)

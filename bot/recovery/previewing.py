@@ -102,10 +102,18 @@ def changes(found: Prepared, *, update: bool) -> tuple[Change, ...]:
     ]
     there = f"{survey.there} there" if survey.there else "not there"
     rows.append(Change(count(survey.total, "object"), there, f"{survey.total - survey.there} made"))
+    if room is None and (fresh := _refilled(found)):
+        rows.append(Change(f"data of {count(fresh, 'volume')}", "not there", "restored"))
     rows += _capped(stays, "that exist")
     if room is None:
         rows += [Change(f"data of {name}", "in use", "stays as it is") for name in survey.claims]
     return tuple(rows)
+
+
+def _refilled(found: Prepared) -> int:
+    """Volumes that are made anew with the data of the backup; unknown where kinds are chosen."""
+    there = found.survey.claims
+    return 0 if found.resources else sum(p.claim not in there for p in found.proof.protected)
 
 
 def _capped(rows: list[Change], what: str) -> list[Change]:

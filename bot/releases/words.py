@@ -34,11 +34,14 @@ def lasted(micros: int) -> str:
 
 
 def ago(at: int | None, now: int) -> str:
-    """How long a moment lies back: `3 d ago`, `just now`, `in 2 h`; empty for None."""
+    """How long a moment lies back: `3 d ago`, `just now`, `in 2 h`; empty for None.
+
+    What is to come gets a hundredth more: 30 days, set a second ago, are `in 30 d`.
+    """
     if at is None:
         return ""
     if at > now + SECOND:
-        return f"in {span(at - now)}"
+        return f"in {span((at - now) * 101 // 100)}"
     return f"{span(now - at)} ago" if now - at >= SECOND else "just now"
 
 

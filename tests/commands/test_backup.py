@@ -78,7 +78,7 @@ async def test_a_volume_without_data_is_named_with_cause_and_mend(
     assert result.checked.phase == "Completed", "Velero says nothing"
     (lost,) = result.checked.proof.unprotected
     assert (lost.claim, lost.cause) == ("data-db-0", cause)
-    assert document.headline.endswith("of shop is there, but 1 volume without data")
+    assert document.headline.endswith("of shop lacks the data of 1 volume")
     assert lost.mend.replace("`", "")[:40] in text_of(document)
 
 

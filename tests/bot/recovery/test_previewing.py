@@ -13,7 +13,7 @@ from bot.recovery.conflicts import CLAIMS, Met
 from bot.recovery.intent import Intent
 from bot.recovery.preparing import Prepared
 from bot.recovery.previewing import plan, untouched
-from bot.recovery.proof import Proof, Unprotected
+from bot.recovery.proof import Proof, Protected, Unprotected
 from bot.recovery.room import Doomed, Room
 from bot.recovery.surveying import Survey
 from bot.releases.targets import AppRef
@@ -75,6 +75,19 @@ def test_volumes_without_data_in_the_backup_come_back_empty() -> None:
     said = warnings(prepared(Survey(5), proof=proof))
     assert said == ("The backup has no data of data-m-0 (no agent): these volumes come back EMPTY.")
     assert "EMPTY" not in warnings(prepared(LIVE, proof=proof)), "it stays as it is"
+
+
+def test_volumes_that_are_refilled_are_counted() -> None:
+    proof = Proof((Protected("data-m-0", "copied as files", 5),))
+
+    def rows(found: Prepared) -> list[tuple[str, str, str]]:
+        changes = plan(found, update=False, safety=True, now=0).changes
+        return [(c.what, c.before, c.after) for c in changes]
+
+    refilled = ("data of 1 volume", "not there", "restored")
+    assert refilled in rows(prepared(Survey(5), proof=proof))
+    assert refilled not in rows(prepared(LIVE, proof=proof))
+    assert refilled not in rows(prepared(Survey(5), proof=proof, resources=("secrets",)))
 
 
 def test_an_incomplete_backup_and_newer_ones_are_told() -> None:

@@ -116,6 +116,8 @@ def test_times_and_numbers_in_words() -> None:
     ]
     assert ago(10 * second, 70 * second) == "1 min ago"
     assert ago(70 * second, 10 * second) == "in 1 min"
+    assert ago(30 * 86400 * second, 5 * second) == "in 30 d"
+    assert ago(29 * 86400 * second, 0) == "in 29 d"
     assert ago(None, 0) == ""
     assert moment("2026-11-22T20:08:44+01:00") == moment("2026-11-22T19:08:44Z")
     assert moment("2026-11-22 20:08:44.123456789 +0100 CET") == 1_795_374_524_123_456
