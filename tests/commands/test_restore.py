@@ -48,6 +48,7 @@ async def test_a_lost_namespace_comes_back_with_its_data(
     assert [(c.what, c.before, c.after) for c in plan.changes] == [
         ("namespace shop", "not there", "made"),
         ("6 objects", "not there", "6 made"),
+        ("data of 1 volume", "not there", "restored"),
     ]
     assert plan.warnings == ()
     assert plan.details is not None
