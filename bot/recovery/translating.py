@@ -132,7 +132,7 @@ def translate(remarks: Iterable[Remark]) -> Remarks:
 
 def run_failure(failure: str, problems: Sequence[str]) -> str:
     """Why Velero refused or gave up a run as a whole: a clause without a full stop."""
-    said = [_refusal(text) for text in problems] or [_sentence(failure).rstrip(".")]
+    said = [_refusal(text) for text in problems] or [_giving_up(failure)]
     return "; ".join(text for text in said if text) or "Velero does not say why"
 
 
@@ -164,6 +164,13 @@ def _refusal(text: str) -> str:
     if "not found" in lower and "backup" in lower:
         return "the backup is gone"
     return store_cause(text).rstrip(".")
+
+
+def _giving_up(text: str) -> str:
+    """A `status.failureReason`; what a plugin says of its store comes with all its wrapping."""
+    if re.search(r"object stor(e|age)|rpc error", text, re.IGNORECASE):
+        return store_cause(text).rstrip(".")
+    return _sentence(text).rstrip(".")
 
 
 def _sentence(text: str) -> str:

@@ -118,6 +118,11 @@ def test_the_same_remark_is_told_once_and_hooks_are_counted() -> None:
          [], "Velero's server restarted in the middle. What was restored by then is there"),
         ("restore execution failed: error downloading backup: key not found", [],
          "The backup could not be read from the store: key not found"),
+        ("error checking if backup already exists in object storage: rpc error: code = Unknown "
+         "desc = operation error S3: HeadObject, exceeded maximum number of attempts, 3, https "
+         "response error StatusCode: 0, RequestID: , HostID: , request send failed, Head "
+         '"http://127.0.0.1:9000/b/k": dial tcp 127.0.0.1:9000: connect: connection refused',
+         [], "the store cannot be reached"),
         ("", [], "Velero does not say why"),
     ],
 )  # fmt: skip
