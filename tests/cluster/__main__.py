@@ -12,10 +12,11 @@ from pathlib import Path
 
 from tests.cluster.build import Builder, BuildError
 from tests.cluster.lab import OLDER, SERVERS, Lab, servers_of
+from tests.cluster.monitoring import TOOLS as MONITORING
 from tests.cluster.process import ServerFailed
-from tests.cluster.recovery import TOOLS
+from tests.cluster.recovery import TOOLS as RECOVERY
 
-TESTED = (*SERVERS, *servers_of(OLDER), *TOOLS, "kubectl", "helm4")
+TESTED = (*SERVERS, *servers_of(OLDER), *RECOVERY, *MONITORING, "kubectl", "helm4")
 """What `make test-lab` needs."""
 
 
