@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.recovery import wording
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from integrations.velero.models import Backup
 
 CLAIM = "v1/PersistentVolumeClaim"
+PODS = "pods"
 REMARKS = 5
 """So many warnings or errors are told; the log has all."""
 
@@ -114,7 +115,28 @@ async def gather_evidence(cluster: Cluster, velero: Velero, backup: Backup) -> t
         claims |= await _live_claims(cluster, backup)
     pods = [pod for ns in sorted({n for n, _ in claims}) for pod in await _pods(cluster, ns)]
     volumes = await _volumes(cluster, claims)
-    return Evidence(tuple(claims), infos, copies, pods, volumes, backup.spec), unchecked
+    seen = Evidence(tuple(claims), infos, copies, pods, volumes, backup.spec)
+    if unchecked or not prove(seen).unprotected:
+        return seen, unchecked
+    return await _as_saved(velero, backup, seen), ""
+
+
+async def _as_saved(velero: Velero, backup: Backup, seen: Evidence) -> Evidence:
+    """The same with the pods as they were when they were saved: they may be gone or changed."""
+    from integrations.velero.contents import contents
+    from integrations.velero.errors import VeleroError
+
+    try:
+        objects = await contents(velero, backup, whole=(PODS,))
+    except VeleroError:
+        return seen
+    saved = {(o.namespace, o.name): o.object for o in objects if o.resource == PODS}
+    now = [pod for pod in seen.pods if _key(pod) not in saved]
+    return replace(seen, pods=(*saved.values(), *now))
+
+
+def _key(pod: Any) -> Key:
+    return str(pod["metadata"].get("namespace")), str(pod["metadata"]["name"])
 
 
 async def _pods(cluster: Cluster, namespace: str) -> list[Any]:

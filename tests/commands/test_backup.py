@@ -10,9 +10,10 @@ import pytest
 from bot.errors import Failed, Refused, UsageError
 from bot.render.blockkit import render
 from commands.backups import Log, view_log
-from integrations.kubernetes.kinds import PERSISTENT_VOLUME_CLAIM, POD
+from integrations.kubernetes.kinds import NAMESPACE, PERSISTENT_VOLUME_CLAIM, POD
 from integrations.velero import kinds
 from integrations.velero.errors import ServerAway, VeleroMissing
+from sandbox.kube.resources import PODS
 from tests.commands.conftest import VIC, Cut, Journal, Killed, Office, text_of
 from tests.commands.recovery import LABELS, Recovery
 
@@ -108,6 +109,15 @@ async def test_a_dump_by_a_hook_protects_the_volume_that_is_left_out(
     result, document = await recoverable.run("backup create shop")
     assert result.checked.proof.unprotected == ()
     assert "data-db-0: saved by a hook as a dump in db-0's volume dump." in text_of(document)
+
+    await recovery.kube.delete(NAMESPACE, None, "shop")
+    await recovery.practice.wait_for(
+        lambda: recovery.practice.store.peek(PODS, "shop", "db-0") is None, 20
+    )
+    result, _ = await recoverable.read("backup describe shop")
+    assert result.checked.proof.unprotected == (), "as when it was made: the app is gone by now"
+    (line,) = (await recoverable.read("recovery shop"))[0].lines
+    assert line.unprotected == ()
 
 
 def test_progress_is_told_in_objects_and_bytes() -> None:
