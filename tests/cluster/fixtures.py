@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,14 +24,18 @@ def older_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def _started(folder: Path, release: str = "") -> Iterator[Lab]:
-    """Building takes longer than a test may, so it is never done here."""
+    need(servers_of(release))
+    with Lab.started(folder, release=release) as made:
+        yield made
+
+
+def need(programs: Sequence[str], builder: Builder | None = None) -> None:
+    """Skip the test unless these are built; that takes longer than a test may, so not here."""
     try:
-        missing = Builder().missing(servers_of(release))
+        missing = (builder or Builder()).missing(programs)
     except BuildError as error:
         pytest.skip(str(error))
     if missing:
         pytest.skip(
             f"not built yet: {', '.join(missing)}. Run `make test-lab`, which builds first."
         )
-    with Lab.started(folder, release=release) as made:
-        yield made

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.build import Builder, BuildError
-from tests.cluster.fixtures import lab  # noqa: F401
+from tests.cluster.fixtures import lab, need  # noqa: F401
 from tests.cluster.lab import Lab
 from tests.cluster.recovery import TOOLS, ObjectStore, VeleroServer
 
@@ -15,12 +14,7 @@ from tests.cluster.recovery import TOOLS, ObjectStore, VeleroServer
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """A MinIO for all Velero servers of a run."""
-    try:
-        missing = Builder().missing(TOOLS)
-    except BuildError as error:
-        pytest.skip(str(error))
-    if missing:
-        pytest.skip(f"not built yet: {', '.join(missing)}. Run `make test-lab`.")
+    need(TOOLS)
     with ObjectStore.started(tmp_path_factory.mktemp("object-store")) as made:
         yield made
 

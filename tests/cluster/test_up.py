@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.build import HERE, Builder, BuildError
+from tests.cluster.build import HERE
+from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS
 from tests.cluster.process import started_at
 
@@ -21,12 +22,7 @@ UP = [sys.executable, "-m", "tests.cluster", "up", "--nodes", "1"]
 @pytest.mark.lab
 @pytest.mark.timeout(120)
 def test_the_printed_lines_work_and_a_request_to_end_leaves_nothing(tmp_path: Path) -> None:
-    try:
-        missing = Builder().missing(SERVERS)
-    except BuildError as error:
-        pytest.skip(str(error))
-    if missing:
-        pytest.skip(f"not built yet: {', '.join(missing)}")
+    need(SERVERS)
     with subprocess.Popen(UP, cwd=ROOT, stdout=subprocess.PIPE, text=True) as lab:
         try:
             assert lab.stdout is not None

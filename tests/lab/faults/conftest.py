@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.build import Builder
+from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS, Lab
 from tests.kill.bots import Bot, Start
 from tests.lab.conftest import Said, Site
@@ -98,9 +98,7 @@ class Asker:
 @pytest.fixture(scope="package")
 def hurt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grounds]:
     """A lab for these tests alone; each leaves it as it was."""
-    missing = Builder().missing(SERVERS)
-    if missing:
-        pytest.skip(f"not built yet: {', '.join(missing)}")
+    need(SERVERS)
     with Lab.started(tmp_path_factory.mktemp("hurt-lab")) as lab, grounds_on(lab) as made:
         yield made
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.world import parse_app
-from tests.cluster.build import Builder, BuildError
+from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS, Json, Lab
 from tests.cluster.recovery import PATH, TOOLS, ObjectStore, VeleroServer
 from tests.kill.bots import Bot, Ran
@@ -95,12 +95,7 @@ def ward_in(folder: Path, store: ObjectStore) -> Iterator[Ward]:
 @pytest.fixture(scope="package")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """For these tests alone: they stop it."""
-    try:
-        missing = Builder().missing([*SERVERS, *TOOLS])
-    except BuildError as error:
-        pytest.skip(str(error))
-    if missing:
-        pytest.skip(f"not built yet: {', '.join(missing)}. Run `make test-lab`.")
+    need([*SERVERS, *TOOLS])
     with ObjectStore.started(tmp_path_factory.mktemp("store")) as made:
         yield made
 
