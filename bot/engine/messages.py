@@ -112,8 +112,15 @@ def ended(document: Document, steps: Iterable[Step], note: Note, took: float) ->
     )
 
 
-def cancelled(summary: str, by: str, steps: Iterable[Step]) -> Document:
-    """What was done, and what was not, when somebody stopped an operation."""
+def cancelled(summary: str, by: str, steps: Iterable[Step], left: str = "") -> Document:
+    """What was done, and what was not, when somebody stopped an operation.
+
+    Args:
+        summary: Of the operation.
+        by: Who stopped it.
+        steps: As far as it came.
+        left: What became of it elsewhere, or goes on there all the same, a sentence.
+    """
     lines = tuple(steps)
     done = [s.name for s in lines if s.state in ("done", "skipped")]
     cut = [s.name for s in lines if s.state in ("running", "failed")]
@@ -123,6 +130,7 @@ def cancelled(summary: str, by: str, steps: Iterable[Step]) -> Document:
         Text.of("Done: ", ", ".join(done) or "nothing", "."),
         Text.of("Cut off: ", ", ".join(cut), ".") if cut else None,
         Text.of("What came after was not begun."),
+        Note(marked(sentence(left)), tone="warn") if left else None,
     )
 
 

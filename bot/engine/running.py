@@ -179,9 +179,9 @@ class Running:
             async with asyncio.timeout(command.timeout):
                 result = await command.run(ctx, params, operation)
             document = command.view(result, self._parts.clock())
-        except Cancelled:
+        except Cancelled as stop:
             by = operation.cancelled_by
-            document = messages.cancelled(summary, by, operation.steps)
+            document = messages.cancelled(summary, by, operation.steps, stop.hint)
             return Ending(State.CANCELLED, document, None, 1, f"cancelled by {by}")
         except TimeoutError:
             error: OnpremError = Failed(

@@ -20,7 +20,13 @@ from bot.recovery.apps import (
 from bot.recovery.backing import take_backup
 from bot.recovery.ending import Restored
 from bot.recovery.replacing import clear
-from bot.recovery.restoring import Health, check_health, known_to_helm, run_restore
+from bot.recovery.restoring import (
+    Health,
+    call_off,
+    check_health,
+    known_to_helm,
+    run_restore,
+)
 from bot.recovery.room import Doomed
 from bot.releases.patience import patiently
 from bot.releases.targets import AppRef
@@ -99,7 +105,7 @@ class Performing:
             return error
         why = f"{error.what}: {error.why}" if error.why else error.what
         if isinstance(error, Cancelled):
-            why = error.why or "it was cancelled"
+            why = ". ".join(x for x in (error.why or "it was cancelled", error.hint) if x)
         back = ""
         if self._safety:
             back = f". `restore {self._safety} --replace --skip-safety` goes back to how it was"
@@ -188,7 +194,11 @@ class Performing:
                 JOB_ANNOTATION: self._op.id,
             },
         )
-        return await run_restore(self._op, self._velero, spec, timeout=HOURS)
+        try:
+            return await run_restore(self._op, self._velero, spec, timeout=HOURS)
+        except Cancelled as error:
+            left = await call_off(self._op, self._velero, facts["backup"])
+            raise Cancelled(error.what, why=error.why, hint=left) from error
 
     # -- after -------------------------------------------------------------------------------
 

@@ -195,19 +195,60 @@ async def _follow(op: Op, velero: Velero, name: str, timeout: float) -> dict[str
     return result
 
 
+async def call_off(op: Op, velero: Velero, backup: str) -> str:
+    """After a cancellation: takes back a restore that Velero has not begun, as a step.
+
+    Returns:
+        What became of it, or goes on all the same, a sentence; empty when it was never asked for.
+    """
+    from integrations.errors import IntegrationError
+    from integrations.velero.errors import NoSuchRestore
+
+    name = restore_name(backup, op.id)
+
+    async def act() -> str:
+        try:
+            if await _withdrawn(velero, name):
+                return "Velero had not begun: the request was withdrawn, nothing was restored"
+            over = (await velero.restore(name)).finished
+        except NoSuchRestore:
+            return ""
+        except IntegrationError as error:
+            return f"Restore {name} may go on in Velero: {error.message}"
+        if over:
+            return f"Restore {name} had ended by then: what it made is there"
+        return (
+            f"Velero has begun restore {name} and goes on with it; "
+            "only a restart of its server ends that, as failed"
+        )
+
+    async def never() -> None:
+        return None
+
+    return str(await op.step("call the restore off", act, done=never, always=True))
+
+
+async def _withdrawn(velero: Velero, name: str) -> bool:
+    """Deletes a restore that nobody took up; False when somebody did."""
+    from integrations.velero.kinds import RESTORE
+
+    restore = await velero.restore(name)
+    if restore.phase != "New":
+        return False
+    await velero.kube.delete(RESTORE, velero.namespace, name, uid=restore.uid)
+    return True
+
+
 async def _away(velero: Velero, name: str, error: Exception) -> Failed:
     """What to say when nobody works on a restore; one that nobody took up is withdrawn.
 
     Else it would begin whenever the server comes back, perhaps over a repaired app.
     """
     from integrations.errors import IntegrationError
-    from integrations.velero.kinds import RESTORE
 
     state = f"restore {name} has begun and goes on or fails once the server is back"
     with contextlib.suppress(IntegrationError):
-        restore = await velero.restore(name)
-        if restore.phase == "New":
-            await velero.kube.delete(RESTORE, velero.namespace, name, uid=restore.uid)
+        if await _withdrawn(velero, name):
             state = "nothing was restored: the request was withdrawn"
     return Failed(
         "Velero's server does not answer",
