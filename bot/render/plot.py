@@ -122,9 +122,9 @@ def render(picture: Bars) -> bytes:
 
 def _bars(axes: Any, bars: Sequence[Bar]) -> None:
     """Each bar with its text, the first at the top; what is beyond the scale is cut there."""
-    scale = 2.0
+    scale, least = 2.0, 0.01
     for place, bar in enumerate(bars):
-        shown = min(bar.share or 0.0, scale)
+        shown = 0.0 if bar.share is None else min(max(bar.share, least), scale)
         axes.barh(
             place,
             shown,

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.render import blockkit
-from bot.render.document import Document
+from bot.render.document import Document, Note
 from bot.slack.delivery import Setback, respond
 from bot.slack.refusals import told
 from bot.store import outbox
@@ -53,7 +53,7 @@ class Answers:
         A file cannot be ephemeral, so that it goes into the direct messages.
         """
         rendered = blockkit.render(document)
-        body = {"text": rendered.text, "blocks": list(rendered.blocks)}
+        body = {"text": rendered.text, "blocks": [*rendered.blocks, *_elsewhere(rendered)]}
         user = str(origin.get("user", ""))
         drafts = [
             _draft("file", origin, user, {"private": True, "user": user, **_file(file)})
@@ -129,6 +129,15 @@ def _draft(
         final=True,
         priority=outbox.INTERACTIVE,
     )
+
+
+def _elsewhere(rendered: blockkit.Rendered) -> tuple[blockkit.Block, ...]:
+    """A word about where the files are, unless the message is full already."""
+    if not rendered.files or len(rendered.blocks) >= blockkit.BLOCKS:
+        return ()
+    names = ", ".join(file.name for file in rendered.files)
+    note = Note.of(f"In your direct messages with this app: {names}.")
+    return blockkit.render(Document.of(note)).blocks
 
 
 def _file(file: blockkit.File) -> dict[str, str]:

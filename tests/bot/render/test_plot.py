@@ -31,5 +31,12 @@ def test_it_grows_with_its_bars_up_to_a_limit() -> None:
     assert heights[-1] == heights[-2]
 
 
+def test_a_bar_that_has_just_begun_can_be_seen() -> None:
+    def drawn(share: float) -> bytes:
+        return render(Bars("t", "a", "l", (Bar("x", share, "", "good"),)))
+
+    assert drawn(0.0001) == drawn(0.01) != drawn(0.1)
+
+
 async def test_what_cannot_be_drawn_is_no_picture() -> None:
     assert await draw(Bars("t", "a", "l", (Bar("x", float("nan"), "", "no tone"),))) is None  # type: ignore[arg-type]

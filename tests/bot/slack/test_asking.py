@@ -213,6 +213,7 @@ async def test_long_private_output_comes_as_a_file_in_the_direct_messages(bot: O
     shown = everything(await bot.told("alice", "ops", "lines are left out", private=True))
     assert "line 0" in shown
     assert "line 4999" in shown
+    assert "In your direct messages with this app: lines.txt." in shown
     ws = bot.server.workspace
 
     def arrived():
