@@ -196,3 +196,20 @@ async def test_what_the_bot_reads(api: Api, client: KubeClient, workload: Make) 
     assert table.columns[:5] == ("Name", "Ready", "Up-to-date", "Available", "Age")
     (row,) = table.rows
     assert (row.name, row.namespace) == ("web", api.namespace)
+
+
+async def test_a_sidecar_counts_as_a_container(api: Api, pod: Make) -> None:
+    body = pod("one")
+    body["spec"]["initContainers"] = [
+        {"name": "side", "image": "example.com/side:1", "restartPolicy": "Always"}
+    ]
+    path = api.path("pods")
+    await api("POST", path, body, expect=201)
+
+    def ready(pods: dict[str, Json]) -> bool:
+        conditions = pods["one"]["status"].get("conditions") or ()
+        return any((c["type"], c["status"]) == ("Ready", "True") for c in conditions)
+
+    await api.until(path, ready)
+    row = (await api("GET", path, accept=TABLE))["rows"][0]["cells"]
+    assert row[:4] == ["one", "2/2", "Running", "0"]

@@ -61,14 +61,18 @@ def _containers_summary(pod: Json) -> tuple[int, int, str, str | Since]:
     for condition in status.get("conditions") or ():
         if (condition.get("type"), condition.get("reason")) == ("PodScheduled", "SchedulingGated"):
             reason = "SchedulingGated"
-    total, ready = len(spec.get("containers") or ()), 0
     first = status.get("initContainerStatuses") or []
-    waiting_for, counted = _initializing(spec, first), list(first)
+    sidecars = _sidecars(spec)
+    total = len(spec.get("containers") or ()) + len(sidecars)
+    waiting_for, ready = _initializing(spec, first, sidecars)
+    counted = list(first)
     if waiting_for:
         reason = waiting_for
     if not waiting_for or "Initialized" in _true_conditions(pod):
-        counted = status.get("containerStatuses") or []
-        ready, reason = _running(pod, counted, reason)
+        main = status.get("containerStatuses") or []
+        counted = [c for c in first if c.get("name") in sidecars] + main
+        more, reason = _running(pod, main, reason)
+        ready += more
     if pod["metadata"].get("deletionTimestamp"):
         if status.get("reason") == "NodeLost":
             reason = "Unknown"
@@ -84,19 +88,33 @@ def _restarts(statuses: list[Json]) -> str | Since:
     return Since(last, f"{count} ({{}} ago)") if count and last else str(count)
 
 
-def _initializing(spec: Json, statuses: list[Json]) -> str:
-    """Return the status word while init containers run, empty when they are done."""
+def _sidecars(spec: Json) -> set[str]:
+    """Name the init containers that run beside the others."""
+    first = spec.get("initContainers") or ()
+    return {str(c.get("name")) for c in first if c.get("restartPolicy") == "Always"}
+
+
+def _initializing(spec: Json, statuses: list[Json], sidecars: set[str]) -> tuple[str, int]:
+    """Return the status word while init containers run, and how many sidecars are ready.
+
+    The word is empty when all that must end have ended, and all sidecars have started.
+    """
+    ready = 0
     for index, container in enumerate(statuses):
         state = container.get("state") or {}
         ended, waiting = state.get("terminated"), state.get("waiting")
         if ended is not None:
             if ended.get("exitCode") == 0:
                 continue
-            return "Init:" + _ended(ended)
+        elif container.get("name") in sidecars and container.get("started"):
+            ready += bool(container.get("ready"))
+            continue
+        if ended is not None:
+            return "Init:" + _ended(ended), ready
         if waiting and waiting.get("reason") not in (None, "", "PodInitializing"):
-            return f"Init:{waiting['reason']}"
-        return f"Init:{index}/{len(spec.get('initContainers') or ())}"
-    return ""
+            return f"Init:{waiting['reason']}", ready
+        return f"Init:{index}/{len(spec.get('initContainers') or ())}", ready
+    return "", ready
 
 
 def _ended(state: Json) -> str:
