@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 from sandbox.kube.controllers import Pace
 from sandbox.slack.entities import Message
-from sandbox.tour.acts import Act, Event
+from sandbox.tour.acts import Act, Chapter, Event
 from sandbox.tour.bot import ROOT, BotFailed, running
 from sandbox.tour.play import LIVE, Player
 from sandbox.tour.show import Page as Told
@@ -42,6 +42,26 @@ SHARPNESS = 1.5
 """Pixels of a picture of one message for each of the page."""
 OVERVIEW = "scale"
 """The act at which the whole window is shown, as `page.png`."""
+THREAD = "alert-over"
+"""The act at which the window is shown with the thread below the message."""
+TYPED = "replace"
+"""The act at which the window is shown with the field for a typed name."""
+DRAWN = "recovery"
+"""The act whose picture the bot sends into the direct messages, shown as `recovery-drawn.png`."""
+ENCORE = Chapter(
+    "The data is corrupt, but the namespace lives: what goes is shown, and the name must be typed",
+    (
+        Act(
+            "alice",
+            "parse",
+            "/onprem restore parse --replace",
+            expects=("deleted, refilled", "by typing parse"),
+            name=TYPED,
+        ),
+        Act("alice", "parse", clicks="Leave it", expects=("Left",)),
+    ),
+)
+"""Played after the tour, for a picture only."""
 COLUMNS = 100
 SLOWER = 0.6
 """The pace: pods take their time, so that a picture can show them on their way."""
@@ -64,11 +84,30 @@ class Camera:
 
     async def moment(self, act: Act | Event, message: Message) -> None:
         """Takes a picture of an act that has a name; of one the whole window too."""
-        if act.name:
+        if act.name == THREAD:
+            await self._window(act, message, act.name, ".replies")
+        elif act.name == TYPED:
+            await self._window(act, message, act.name, "button:has-text('Go on')")
+        elif act.name:
             await self.message(act.who, act.channel, message, act.name)
+        if act.name == DRAWN:
+            slack = self._world.slack
+            reader = slack.workspace.person(act.who)
+            place = slack.workspace.direct_message(reader)
+            sent = await slack.wait_for_message(act.who, place, lambda m: bool(m.files), 30)
+            await self.message(act.who, place.id, sent, f"{act.name}-drawn")
         if act.name == OVERVIEW:
-            async with self._client(act.who, act.channel, message, WINDOW, 1) as page:
-                await page.screenshot(path=self._file("page"))
+            await self._window(act, message, "page")
+
+    async def _window(self, act: Act | Event, message: Message, name: str, click: str = "") -> None:
+        """The whole window, perhaps after a click in the message."""
+        async with self._client(act.who, act.channel, message, WINDOW, 1) as page:
+            if click:
+                await page.locator(f'[data-ts="{message.ts}"]').locator(click).first.click()
+                await page.locator("#thread:not([hidden]), dialog[open]").first.wait_for()
+                await page.locator(f'[data-ts="{message.ts}"]').first.scroll_into_view_if_needed()
+                await page.mouse.move(0, 0)
+            await page.screenshot(path=self._file(name))
 
     async def live(self) -> None:
         """The first deploy on its way."""
@@ -84,6 +123,7 @@ class Camera:
         """One message."""
         async with self._client(who, channel, message, MESSAGE, SHARPNESS) as page:
             shown = page.locator(f'[data-ts="{message.ts}"] article')
+            await page.wait_for_function("[...document.images].every(one => one.complete)")
             await shown.screenshot(path=self._file(name))
 
     async def terminal(self, *lines: str) -> None:
@@ -167,7 +207,7 @@ async def take(folder: Path, executable: str) -> list[str]:
         live = asyncio.create_task(camera.live())
         try:
             player = Player(world, Told(sys.stderr, colour=False), camera.moment)
-            problems = await player.play(STORY)
+            problems = await player.play((*STORY, ENCORE))
             if not problems:
                 await live
                 await camera.terminal("onprem status parse", "onprem history parse")

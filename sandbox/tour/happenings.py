@@ -39,8 +39,10 @@ def users_are(number: int) -> Happening:
         done, said = await _mongosh(
             world, "parse-mongodb-0", f"print({_USERS}.countDocuments({{}}))"
         )
+        if not done:
+            return said
         found = said.strip().rpartition("\n")[2]
-        return "" if done and found == str(number) else f"there are {found} users, not {number}"
+        return "" if found == str(number) else f"there are {found} users, not {number}"
 
     return happen
 
