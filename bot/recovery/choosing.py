@@ -54,6 +54,10 @@ def choose(word: str, backups: Sequence[Backup], bases: Mapping[str, str], now: 
                 f"There is no backup of {word} yet", hint=f"Make one with `backup create {word}`"
             )
         return _newest(series, now, f"the newest good backup of {word}", word)
+    if app := next((app for app, base in bases.items() if base == word), ""):
+        raise Refused(
+            f"There is no backup {word}-… yet", hint=f"Make one with `backup create {app}`"
+        )
     known = sorted({*bases, *bases.values(), *(b.name for b in backups)})
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     raise UsageError(

@@ -74,6 +74,13 @@ def test_an_incomplete_one_is_taken_by_its_exact_name_only() -> None:
     assert partial.name in caught.value.hint
 
 
+@pytest.mark.parametrize("word", ["parse", "parseserver-backup"])
+def test_an_app_without_a_backup(word: str) -> None:
+    with pytest.raises(Refused, match=r"There is no backup .* yet") as caught:
+        choose(word, [], BASES, NOW)
+    assert "`backup create parse`" in str(caught.value)
+
+
 def test_nothing_fits() -> None:
     with pytest.raises(UsageError) as caught:
         choose("parserserver-backup", [backup(NEW)], BASES, NOW)
