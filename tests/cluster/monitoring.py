@@ -44,8 +44,14 @@ RESOLUTION = 10
 CPU, MEMORY = "kwok.x-k8s.io/usage-cpu", "kwok.x-k8s.io/usage-memory"
 """Annotations of a pod: what each of its containers uses, as quantities."""
 
-APISERVICE = "/apis/apiregistration.k8s.io/v1/apiservices"
+METRICS = "/apis/metrics.k8s.io/v1beta1"
+"""Where metrics-server's figures are, at the lab's API server."""
+
+NAME = "metrics-server"
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 SERVICES = "/api/v1/namespaces/kube-system/services"
+APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 
 
 @dataclass
@@ -120,7 +126,12 @@ def _running(name: str, folder: Path, command: Made, ready: str) -> Iterator[Ser
 
 @contextmanager
 def prometheus(folder: Path, config: Json) -> Iterator[Server]:
-    """Run a Prometheus with this configuration (``prometheus.yml``); rule files may be relative."""
+    """Run a Prometheus with this configuration; it begins to scrape 5 s later.
+
+    Args:
+        folder: For configuration, data and log; files that the configuration names are found here.
+        config: What `prometheus.yml` has.
+    """
     file = _written(folder / "prometheus.yml", config)
 
     def command(binary: Path, port: int) -> servers.Command:
@@ -190,8 +201,8 @@ def node_exporter(folder: Path) -> Iterator[Server]:
 def metrics_server(lab: Lab, folder: Path) -> Iterator[Server]:
     """Give a lab the metrics API, and take it away at the end.
 
-    Ready once it knows what the nodes and pods that are there now use: ``RESOLUTION`` seconds.
-    The API server decides who may read it.
+    Ready once it knows what the nodes and pods that are there now use: ``RESOLUTION`` seconds,
+    if the pods run already. The API server decides who may read it.
     """
     builder = Builder()
     port = free_port()
@@ -205,12 +216,13 @@ def metrics_server(lab: Lab, folder: Path) -> Iterator[Server]:
     )
     for node in lab.api("GET", "/api/v1/nodes")["items"]:
         _tell_where(lab, node["metadata"]["name"])
+    # Its own `/readyz` says no for ever where no pods run.
     url = f"https://127.0.0.1:{port}"
-    server = Server(process, url, f"{url}/readyz", lab.files.certificate)
+    server = Server(process, url, f"{url}/livez", lab.files.certificate)
     try:
         server.start()
         _register(lab, port)
-        lab.apiserver.wait_until(lambda: _served(lab))
+        process.wait_until(lambda: _knows_all(lab))
         yield server
     finally:
         _unregister(lab)
@@ -223,8 +235,6 @@ def _metrics_server(binary: Path, lab: Lab, port: int) -> servers.Command:
         f"--kubeconfig={lab.kubeconfig}",
         f"--authentication-kubeconfig={lab.kubeconfig}",
         f"--authorization-kubeconfig={lab.kubeconfig}",
-        # The API server has no certificate to show here, and has asked RBAC already.
-        "--authorization-always-allow-paths=/*",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         f"--tls-cert-file={lab.files.certificate}",
@@ -245,33 +255,64 @@ def _tell_where(lab: Lab, node: str) -> None:
 
 
 def _register(lab: Lab, port: int) -> None:
-    """Put it behind the API server; endpoints on the loopback address would be refused."""
-    service = {"type": "ExternalName", "externalName": "localhost"}
-    lab.api("POST", SERVICES, {"metadata": {"name": "metrics-server"}, "spec": service})
-    spec = {
-        "group": "metrics.k8s.io",
-        "version": "v1beta1",
-        "groupPriorityMinimum": 100,
-        "versionPriority": 100,
-        "insecureSkipTLSVerify": True,
-        "service": {"namespace": "kube-system", "name": "metrics-server", "port": port},
+    """Put it behind the API server; endpoints on the loopback address would be refused.
+
+    The API server, which has asked RBAC about its caller already, has no certificate to show
+    there, so it is nobody there; with it nobody else is anonymous.
+    """
+    reading = {"apiGroups": ["metrics.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]}
+    finding = {"nonResourceURLs": ["/apis/*", "/openapi/*"], "verbs": ["get"]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME}
+    anonymous = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User"}
+    behind = {"namespace": "kube-system", "name": NAME, "port": port}
+    parts: dict[str, Json] = {
+        ROLES: {"rules": [reading, finding]},
+        BINDINGS: {"roleRef": role, "subjects": [{**anonymous, "name": "system:anonymous"}]},
+        SERVICES: {"spec": {"type": "ExternalName", "externalName": "localhost"}},
+        APISERVICES: {
+            "spec": {
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+                "insecureSkipTLSVerify": True,
+                "service": behind,
+            }
+        },
     }
-    lab.api("POST", APISERVICE, {"metadata": {"name": "v1beta1.metrics.k8s.io"}, "spec": spec})
+    for path, part in parts.items():
+        lab.api("POST", path, {"metadata": {"name": _name(path)}, **part})
 
 
 def _unregister(lab: Lab) -> None:
-    for path in (f"{APISERVICE}/v1beta1.metrics.k8s.io", f"{SERVICES}/metrics-server"):
+    for path in (APISERVICES, SERVICES, BINDINGS, ROLES):
         with suppress(OSError, Refused):
-            lab.api("DELETE", path)
+            lab.api("DELETE", f"{path}/{_name(path)}")
 
 
-def _served(lab: Lab) -> bool:
-    with suppress(Refused):
-        return bool(lab.api("GET", "/apis/metrics.k8s.io/v1beta1/nodes")["items"])
-    return False
+def _name(path: str) -> str:
+    return "v1beta1.metrics.k8s.io" if path == APISERVICES else NAME
 
 
-def job(name: str, server: Server, seconds: int = 1) -> Json:
+def _knows_all(lab: Lab) -> bool:
+    """Whether nodes and running pods all have figures."""
+    running = "/api/v1/pods?fieldSelector=status.phase%3DRunning"
+    for there, kind in (("/api/v1/nodes", "nodes"), (running, "pods")):
+        try:
+            told = _names(lab, f"{METRICS}/{kind}")
+        except Refused:
+            return False
+        if not _names(lab, there) <= told:
+            return False
+    return True
+
+
+def _names(lab: Lab, path: str) -> set[tuple[str, str]]:
+    found = (item["metadata"] for item in lab.api("GET", path)["items"])
+    return {(meta.get("namespace", ""), meta["name"]) for meta in found}
+
+
+def job(name: str, server: Server, seconds: int = 2) -> Json:
     """A scrape configuration for a server that speaks plain HTTP."""
     target = server.url.removeprefix("http://")
     return {
@@ -282,7 +323,7 @@ def job(name: str, server: Server, seconds: int = 1) -> Json:
     }
 
 
-def apiserver_job(lab: Lab, folder: Path, seconds: int = 1) -> Json:
+def apiserver_job(lab: Lab, folder: Path, seconds: int = 2) -> Json:
     """A scrape configuration for a lab's API server; its token goes into a file in ``folder``."""
     file = folder / "apiserver.token"
     folder.mkdir(parents=True, exist_ok=True)

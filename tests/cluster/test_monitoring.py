@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.build import HERE, Builder
 from tests.cluster.lab import Lab
-from tests.cluster.monitoring import CPU, Server, node_exporter, promtool
+from tests.cluster.monitoring import CPU, METRICS, Server, node_exporter, promtool
 from tests.cluster.monitoring_fixtures import (  # noqa: F401
     lab,
     lab_alertmanager,
@@ -27,8 +27,6 @@ from tests.cluster.monitoring_fixtures import (  # noqa: F401
 from tests.cluster.process import started_at
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
-
-METRICS = "/apis/metrics.k8s.io/v1beta1"
 
 
 @pytest.fixture(scope="module")
