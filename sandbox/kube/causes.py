@@ -28,9 +28,9 @@ def forbidden(path: str, detail: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {detail}", path)
 
 
-def unsupported(path: str, value: str, allowed: Iterable[str]) -> Cause:
-    """A word that is none of those that may stand there."""
+def unsupported(path: str, value: str | list[str], allowed: Iterable[str]) -> Cause:
+    """A word, or a list of words, of which none may stand there."""
     words = ", ".join(json.dumps(word, ensure_ascii=False) for word in allowed)
-    shown = json.dumps(value, ensure_ascii=False)
+    shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     text = f"Unsupported value: {shown}: supported values: {words}"
     return Cause("FieldValueNotSupported", text, path)

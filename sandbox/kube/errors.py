@@ -38,6 +38,7 @@ class ApiError(Exception):
         message: The sentence people see.
         details: The ``details`` object of the Status, empty when there is none.
         headers: Extra HTTP headers such as ``Retry-After``.
+        metadata: The list metadata of the Status.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ApiError(Exception):
         *,
         details: Json | None = None,
         headers: dict[str, str] | None = None,
+        metadata: Json | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -55,13 +57,14 @@ class ApiError(Exception):
         self.message = message
         self.details: Json = details or {}
         self.headers: dict[str, str] = headers or {}
+        self.metadata: Json = metadata or {}
 
     def status(self) -> Json:
         """Return the ``metav1.Status`` body of this error."""
         body: Json = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
             "code": self.code,
@@ -158,11 +161,9 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def expired(message: str = "") -> ApiError:
-    """A resourceVersion or continue token is older than what is kept."""
-    return ApiError(
-        410, "Expired", message or "The resourceVersion for the provided watch is too old."
-    )
+def expired(message: str, token: str = "") -> ApiError:
+    """A resourceVersion or continue token is older than what is kept; ``token`` leads on."""
+    return ApiError(410, "Expired", message, metadata={"continue": token} if token else None)
 
 
 def gone(oldest: int, asked: int) -> ApiError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from sandbox.kube import convert, errors
+from sandbox.kube.causes import forbidden, unsupported
 from sandbox.kube.errors import ApiError, Cause
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.requests import Target, number
@@ -23,6 +24,9 @@ _EXPIRED = (
     "inconsistent list - objects that were created, modified, or deleted between the time the "
     "first chunk was returned and now may show up in the list."
 )
+_MATCHES = ("Exact", "NotOlderThan", "")
+_NOW = -1
+"""The version in a token that leads on from a place through what is there by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,21 @@ class Lister:
         Raises:
             ApiError: 400 for parameters that make no sense; 410 for an expired token or version.
         """
+        _check_options(query)
         size = number(query, "limit") or 0
         token = query.get("continue", "")
         if token:
-            return self._next(token, size)
+            return self._next(token, size, target, query)
         self._check_version(query)
+        return self._cut(self._whole(target, query), 0, size, "")
+
+    def _whole(self, target: Target, query: Mapping[str, str], after: str = "") -> _Snapshot:
         items = self._select(target, query)
+        if after:
+            items = [obj for obj in items if _place(obj) > after]
         # What is left is counted only where no selector makes that dear.
         counted = not (query.get("labelSelector") or query.get("fieldSelector"))
-        return self._cut(_Snapshot(items, self._store.version, counted), 0, size, "")
+        return _Snapshot(items, self._store.version, counted)
 
     def _select(self, target: Target, query: Mapping[str, str]) -> list[Json]:
         test = selection(target, query)
@@ -109,29 +119,32 @@ class Lister:
             self._snapshots[key] = whole
             while len(self._snapshots) > self._limit:
                 self._snapshots.popitem(last=False)
-        place = json.dumps({"v": "meta.k8s.io/v1", "rv": whole.version, "key": key, "at": end})
-        token = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+        last = _place(whole.items[end - 1])
+        token = _token(rv=whole.version, key=key, at=end, start=last)
         return Page(whole.items[start:end], whole.version, token, left if whole.counted else 0)
 
-    def _next(self, token: str, size: int) -> Page:
+    def _next(self, token: str, size: int, target: Target, query: Mapping[str, str]) -> Page:
+        if query.get("resourceVersion", "0") not in ("", "0"):
+            text = "specifying resource version is not allowed when using continue"
+            raise errors.bad_request(text)
         try:
             place = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            key, start = str(place["key"]), int(place["at"])
-        except (ValueError, KeyError, TypeError):
+            version, last = int(place["rv"]), str(place["start"])
+            key, start = str(place.get("key", "")), int(place.get("at", 0))
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise errors.bad_request("continue key is not valid") from None
+        if version == _NOW:
+            return self._cut(self._whole(target, query, last), 0, size, "")
         whole = self._snapshots.get(key)
         if whole is None or whole.version < self._store.log.compacted:
             self._snapshots.pop(key, None)
-            raise errors.expired(_EXPIRED)
+            raise errors.expired(_EXPIRED, _token(rv=_NOW, start=last))
         self._snapshots.move_to_end(key)
         return self._cut(whole, start, size, key)
 
     def _check_version(self, query: Mapping[str, str]) -> None:
         text = query.get("resourceVersion", "")
         match = query.get("resourceVersionMatch", "")
-        if match and not text:
-            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
-            raise invalid_options("resourceVersionMatch", why)
         if text in ("", "0"):
             return
         asked = parse_version(text)
@@ -140,6 +153,17 @@ class Lister:
             raise too_large(asked, newest)
         if match == "Exact" and asked != newest:
             raise errors.expired(f"The provided resource version {asked} is too old to be listed.")
+
+
+def _place(obj: Json) -> str:
+    """Where an object stands in a list; sorts as lists are sorted."""
+    meta = obj["metadata"]
+    return f"{meta.get('namespace', '')}\0{meta['name']}"
+
+
+def _token(**place: int | str) -> str:
+    text = json.dumps({"v": "meta.k8s.io/v1", **place})
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def parse_version(text: str) -> int:
@@ -153,10 +177,32 @@ def parse_version(text: str) -> int:
     return int(text)
 
 
+def _check_options(query: Mapping[str, str]) -> None:
+    number(query, "timeoutSeconds")
+    found, match = [], query.get("resourceVersionMatch", "")
+    if match:
+        version = query.get("resourceVersion", "")
+        for given, why in (
+            (not version, "unless resourceVersion is provided"),
+            (query.get("continue"), "when continue is provided"),
+        ):
+            if given:
+                text = f"resourceVersionMatch is forbidden {why}"
+                found.append(forbidden("resourceVersionMatch", text))
+        if match not in ("Exact", "NotOlderThan"):
+            found.append(unsupported("resourceVersionMatch", match, _MATCHES))
+        if (match, version) == ("Exact", "0"):
+            text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            found.append(forbidden("resourceVersionMatch", text))
+    if "sendInitialEvents" in query:
+        found.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if found:
+        raise errors.invalid("meta.k8s.io", "ListOptions", "", found)
+
+
 def invalid_options(field: str, why: str) -> ApiError:
     """List options that do not go together."""
-    cause = Cause("FieldValueForbidden", f"Forbidden: {why}", field)
-    return errors.invalid("meta.k8s.io", "ListOptions", "", [cause])
+    return errors.invalid("meta.k8s.io", "ListOptions", "", [forbidden(field, why)])
 
 
 def too_large(asked: int, newest: int) -> ApiError:

@@ -16,8 +16,8 @@ from sandbox.kube.listing import Lister, Page
 from sandbox.kube.media import Answer
 from sandbox.kube.requests import (
     Target,
+    check_delete_options,
     check_parameters,
-    dry_run,
     flag,
     number,
     parse_path,
@@ -170,6 +170,8 @@ class ObjectApi:
     async def _create(
         self, request: web.Request, target: Target, answer: Answer, user: User
     ) -> web.Response:
+        agent = request.headers.get("User-Agent", "")
+        options = write_options(request.query, "create", agent, user)
         body = media.decode(await request.read(), request.content_type)
         if target.subresource == "eviction":
             return _reply(self._evict(target, media.object_body(body)), answer, status=201)
@@ -179,7 +181,6 @@ class ObjectApi:
         if not target.resource.stored:
             review = reviews.answer(self._authorizer, user, target, media.object_body(body))
             return _reply(review, answer, status=201)
-        options = write_options(request.query, request.headers.get("User-Agent", ""), user)
         written = self._writer.create(target, body, options)
         return self._written(target, written, answer)
 
@@ -195,9 +196,10 @@ class ObjectApi:
     ) -> web.Response:
         query = request.query
         content_type = request.headers.get("Content-Type", "")
-        if request.method == "PATCH" and "apply-patch" in content_type:
-            _check_apply(query)
-        options = write_options(query, request.headers.get("User-Agent", ""), user)
+        verb = "update" if request.method == "PUT" else "patch"
+        if verb == "patch" and "apply-patch" in content_type:
+            verb = "apply"
+        options = write_options(query, verb, request.headers.get("User-Agent", ""), user)
         if request.method == "PATCH" and not is_patch(content_type):
             raise errors.unsupported_media_type("415: Unsupported Media Type")
         body = media.decode(await request.read(), content_type)
@@ -213,6 +215,7 @@ class ObjectApi:
 
     async def _delete_all(self, request: web.Request, target: Target) -> web.Response:
         options = await _delete_options(request)
+        number(request.query, "limit")
         page = self._lister.page(target, {**request.query, "limit": "0"})
         gone = []
         for obj in page.items:
@@ -221,13 +224,6 @@ class ObjectApi:
             delete_object(self._store, one, options)
             gone.append(convert.from_stored(target.resource, obj))
         return _reply(_list_body(target, Answer(), page, gone), Answer())
-
-
-def _check_apply(query: Mapping[str, str]) -> None:
-    if not query.get("fieldManager"):
-        text = "Required value: is required for apply patch"
-        cause = errors.Cause("FieldValueRequired", text, "fieldManager")
-        raise errors.invalid("meta.k8s.io", "PatchOptions", "", [cause])
 
 
 def _include(query: Mapping[str, str]) -> Include:
@@ -306,6 +302,7 @@ async def _delete_options(request: web.Request) -> Json:
         options["propagationPolicy"] = query["propagationPolicy"]
     if "orphanDependents" in query:
         options["orphanDependents"] = flag(query, "orphanDependents")
-    if dry_run(query):
-        options["dryRun"] = ["All"]
+    if "dryRun" in query:
+        options["dryRun"] = [query["dryRun"]]
+    check_delete_options(options)
     return options

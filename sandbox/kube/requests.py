@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.kube.errors import bad_request, method_not_allowed, not_implemented, path_not_found
+from sandbox.kube.causes import Found, forbidden, required, unsupported
+from sandbox.kube.errors import (
+    bad_request,
+    invalid,
+    method_not_allowed,
+    not_implemented,
+    path_not_found,
+)
+from sandbox.kube.jsonutil import Json
 from sandbox.kube.resources import Registry, Resource
 from sandbox.kube.rights.users import ADMIN, User
 
@@ -48,6 +58,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "exec": _COMMON | {"command", "container", "stdin", "stdout", "stderr", "tty"},
 }
+_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -131,17 +142,8 @@ def check_parameters(query: Mapping[str, str], verb: str) -> None:
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
-    """Read a boolean parameter; missing means no, ``1`` and ``true`` mean yes.
-
-    Raises:
-        ApiError: 400 for other words.
-    """
-    text = query.get(name, "").lower()
-    if text in ("", "false", "0", "f"):
-        return False
-    if text in ("true", "1", "t"):
-        return True
-    raise bad_request(f"{name}: invalid boolean {text!r}")
+    """Read a boolean parameter; as in the real server all is yes but ``false`` and ``0``."""
+    return query.get(name, "false").lower() not in ("false", "0")
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
@@ -150,13 +152,12 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     Raises:
         ApiError: 400, when it is no integer.
     """
-    text = query.get(name, "")
-    if not text:
+    text = query.get(name)
+    if text is None:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'{name}: strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise bad_request(f"strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +171,35 @@ class WriteOptions:
     user: User = ADMIN
 
 
-def write_options(query: Mapping[str, str], user_agent: str, user: User = ADMIN) -> WriteOptions:
+def write_options(
+    query: Mapping[str, str], verb: str, user_agent: str, user: User = ADMIN
+) -> WriteOptions:
     """Read the options of a write; an unnamed manager is named after the user agent.
 
+    Args:
+        query: The request's parameters.
+        verb: ``create``, ``update``, ``patch``, or ``apply`` for a patch of that kind.
+        user_agent: As the client sent it.
+        user: Who writes.
+
     Raises:
-        ApiError: 400 for values that are not allowed.
+        ApiError: 422 for values that are not allowed.
     """
+    found = []
+    if verb == "apply" and not query.get("fieldManager"):
+        found.append(required("fieldManager", "is required for apply patch"))
+    if verb == "patch" and "force" in query:
+        found.append(forbidden("force", "may not be specified for non-apply patch"))
+    found += _dry_run(query)
     validation = query.get("fieldValidation") or "Warn"
-    if validation not in ("Ignore", "Warn", "Strict"):
-        raise bad_request(f"fieldValidation: Unsupported value: {validation!r}")
+    if validation not in _VALIDATIONS:
+        found.append(unsupported("fieldValidation", validation, _VALIDATIONS))
+    if found:
+        kind = "Patch" if verb == "apply" else verb.title()
+        raise invalid("meta.k8s.io", f"{kind}Options", "", found)
     agent = user_agent.partition("/")[0] or "unknown"
     return WriteOptions(
-        dry_run(query),
+        "dryRun" in query,
         query.get("fieldManager") or agent[:128],
         validation,
         flag(query, "force"),
@@ -189,13 +207,18 @@ def write_options(query: Mapping[str, str], user_agent: str, user: User = ADMIN)
     )
 
 
-def dry_run(query: Mapping[str, str]) -> bool:
-    """Read ``dryRun``.
+def check_delete_options(options: Json) -> None:
+    """Check a ``DeleteOptions``, from the body and the parameters of a request.
 
     Raises:
-        ApiError: 400, when it is given and not ``All``.
+        ApiError: 422 for values that are not allowed.
     """
-    text = query.get("dryRun", "")
-    if text not in ("", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{text}": supported values: "All"')
-    return text == "All"
+    given = options.get("dryRun") or []
+    if any(word != "All" for word in given):
+        cause = unsupported("dryRun", given, ["All"])
+        raise invalid("meta.k8s.io", "DeleteOptions", "", [cause])
+
+
+def _dry_run(query: Mapping[str, str]) -> Found:
+    text = query.get("dryRun", "All")
+    return [] if text == "All" else [unsupported("dryRun", [text], ["All"])]

@@ -67,9 +67,10 @@ def read_watch(
     Raises:
         ApiError: For parameters that cannot be read or do not go together.
     """
+    number(query, "limit")
     initial = flag(query, "sendInitialEvents")
     match = query.get("resourceVersionMatch", "")
-    if initial and match != "NotOlderThan":
+    if "sendInitialEvents" in query and match != "NotOlderThan":
         why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
         raise invalid_options("resourceVersionMatch", why)
     if match and "sendInitialEvents" not in query:

@@ -144,16 +144,35 @@ async def test_a_token_that_makes_no_sense(api: Api) -> None:
     assert "continue key is not valid" in said["message"]
 
 
-async def test_an_expired_token_ends_with_410_and_a_way_on(five: Api, cluster: Cluster) -> None:
+async def test_an_expired_token_ends_with_410_and_a_way_on(
+    five: Api, cluster: Cluster, config_map: Make
+) -> None:
     path = five.path("configmaps")
-    first = await five("GET", path, limit="2", labelSelector="parity")
-    await five("DELETE", f"{path}/map-4")
+    asked = {"limit": "2", "labelSelector": "parity"}
+    first = await five("GET", path, **asked)
+    old = {"continue": first["metadata"]["continue"]}
+    await five("DELETE", f"{path}/map-2")
     await cluster.forget()
-    said = await five.fails(
-        "GET", path, expect=410, limit="2", **{"continue": first["metadata"]["continue"]}
-    )
+    said = await five.fails("GET", path, expect=410, **asked, **old)
     assert said["reason"] == "Expired"
     assert "The provided continue parameter is too old" in said["message"]
+    on = {"continue": said["metadata"]["continue"]}
+    await five("POST", path, config_map("map-3a", labels={"parity": "odd"}), expect=201)
+    await five("POST", path, config_map("map-0a", labels={"parity": "odd"}), expect=201)
+    second = await five("GET", path, **asked, **on)
+    # From where the first page ended, as it is now.
+    assert names(second) == ["map-3", "map-3a"]
+    rest = await five("GET", path, **asked, **{"continue": second["metadata"]["continue"]})
+    assert names(rest) == ["map-4"]
+    assert "continue" not in rest["metadata"]
+
+
+async def test_a_token_and_a_version_do_not_go_together(five: Api) -> None:
+    path = five.path("configmaps")
+    first = await five("GET", path, limit="2")
+    query = {"continue": first["metadata"]["continue"], "resourceVersion": "5"}
+    said = await five.fails("GET", path, expect=400, **query)
+    assert said["message"] == "specifying resource version is not allowed when using continue"
 
 
 async def test_a_version_from_the_future(api: Api) -> None:
