@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.kube.defaults import apply_defaults
 from sandbox.kube.jsonutil import Json, dig, metadata, thaw
 from sandbox.kube.resources import Resource
+from sandbox.kube.schema import octets
 
 _JOB = "batch.kubernetes.io/"
 _KEEPS_STATUS = frozenset({"nodes"})
@@ -41,6 +42,7 @@ _FIRST_STATUS: dict[str, Json] = {
         "expectedPods": 0,
     },
 }
+_OCTETS = {"secrets": ("data",), "configmaps": ("binaryData",)}
 _FINALIZER = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -165,6 +167,9 @@ def _write_only(resource: Resource, obj: Json) -> None:
         obj["data"] = data
     if resource.key == "secrets":
         obj.pop("stringData", None)
+    for name in _OCTETS.get(resource.key, ()):
+        if obj.get(name):
+            obj[name] = {key: octets.plain(text or "") for key, text in obj[name].items()}
     if resource.key == "namespaces":
         spec = obj.setdefault("spec", {})
         if "deletionTimestamp" not in obj["metadata"]:

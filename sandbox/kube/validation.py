@@ -15,6 +15,7 @@ from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
 from sandbox.kube.validation_autoscalers import check_autoscaler, check_autoscaler_status
+from sandbox.kube.validation_definitions import check_definition
 from sandbox.kube.validation_pods import check_pod, check_template
 from sandbox.kube.validation_rights import check_binding, check_role
 from sandbox.kube.validation_updates import CHANGES, check_finalizers
@@ -250,6 +251,7 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
     "persistentvolumeclaims": _claim,
     "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "poddisruptionbudgets.policy": _budget,
+    "customresourcedefinitions.apiextensions.k8s.io": check_definition,
     "ingresses.networking.k8s.io": _ingress,
     "roles.rbac.authorization.k8s.io": check_role,
     "clusterroles.rbac.authorization.k8s.io": check_role,

@@ -29,6 +29,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
+_UNTYPED = "failed to create typed patch object"
 _REPLICAS = ("f:spec", "f:replicas")
 
 
@@ -62,9 +63,9 @@ class Writer:
         Raises:
             ApiError: As the real server refuses.
         """
-        obj = self._address(target, object_body(body))
+        obj = object_body(body)
         warnings = self._check_fields(target.resource, obj, body, options)
-        return self._create(target, obj, options, warnings)
+        return self._create(target, self._address(target, obj), options, warnings)
 
     def _create(
         self,
@@ -109,9 +110,8 @@ class Writer:
         obj = object_body(body)
         if target.subresource == "scale":
             return self._scale(target, obj, options)
-        obj = self._address(target, obj)
         warnings = self._check_fields(target.resource, obj, body, options)
-        return Written(self._replace(target, obj, options), warnings)
+        return Written(self._replace(target, self._address(target, obj), options), warnings)
 
     def _replace(
         self, target: Target, obj: Json, options: WriteOptions, *, accounted: bool = False
@@ -204,7 +204,11 @@ class Writer:
     def _apply(
         self, target: Target, live: Json | None, body: Body, options: WriteOptions
     ) -> Written:
-        config = self._address(target, object_body(body))
+        config = object_body(body)
+        if not isinstance(config.get("metadata", {}), dict):
+            text = f".metadata: expected map, got &{{{config['metadata']}}}"
+            raise errors.ApiError(500, "", f"{_UNTYPED} ({_identity(target)}): {text}")
+        config = self._address(target, config)
         if target.subresource:
             raise errors.not_implemented(f"apply patches of {target.subresource}")
         if metadata(config).get("managedFields"):
@@ -213,9 +217,7 @@ class Writer:
         found = check(field, config, target.resource.kind)
         if found.unknown or found.wrong:
             what = _undeclared(found.unknown) or found.wrong[0]
-            raise errors.ApiError(
-                500, "", f"failed to create typed patch object ({_identity(target)}): {what}"
-            )
+            raise errors.ApiError(500, "", f"{_UNTYPED} ({_identity(target)}): {what}")
         shown = convert.from_stored(target.resource, live) if live else None
         if shown and metadata(config).get("resourceVersion"):
             _same_version(target, metadata(config)["resourceVersion"], shown)

@@ -53,6 +53,17 @@ class Field:
         choices = target.get("oneOf") or target.get("anyOf") or ()
         return frozenset(c["type"] for c in choices if "type" in c)
 
+    @property
+    def octets(self) -> bool:
+        """True for text that holds bytes as base64."""
+        return self._target.get("format") == "byte"
+
+    @property
+    def go_type(self) -> str:
+        """The name of the struct in Go, for sentences; ``v1.struct`` when it has none."""
+        node = self._node if "$ref" in self._node else (self._node.get("allOf") or [{}])[0]
+        return ".".join(node.get("$ref", "v1.struct").split(".")[-2:])
+
     @cached_property
     def open(self) -> bool:
         """True when members that the schema does not name are kept."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.kube.schema import octets
 from sandbox.kube.schema.fields import Field, Json
 
 _GO_TYPES = {"integer": "int32", "boolean": "bool", "string": "string", "number": "float64"}
@@ -60,9 +61,17 @@ def _value(here: Field, value: Any, path: str, kind: str, found: Findings, prune
         return
     if isinstance(value, dict) and not (here.open and not here.properties):
         _object(here, value, path, kind, found, prune)
+    elif isinstance(value, str) and here.octets:
+        _octets(value, found)
     elif isinstance(value, list) and here.items is not None:
         for index, item in enumerate(value):
             _value(here.items, item, f"{path}[{index}]", kind, found, prune)
+
+
+def _octets(text: str, found: Findings) -> None:
+    at = octets.fault(text)
+    if at is not None:
+        found.wrong.append(f"illegal base64 data at input byte {at}")
 
 
 def _fits(here: Field, value: Any) -> bool:
@@ -94,7 +103,7 @@ def _sentence(here: Field, value: Any, path: str, kind: str) -> str:
     actual = {"boolean": "bool", "integer": "number"}.get(actual, actual)
     wanted = sorted(here.types)[0]
     if wanted == "object":
-        go = "map[string]string" if here.is_map else "v1.struct"
+        go = "map[string]string" if here.is_map else here.go_type
     elif wanted == "array":
         go = "[]"
     else:
