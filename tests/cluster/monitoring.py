@@ -215,7 +215,7 @@ def metrics_server(lab: Lab, folder: Path) -> Iterator[Server]:
         Ledger(builder.cache / "labs"),
     )
     for node in lab.api("GET", "/api/v1/nodes")["items"]:
-        _tell_where(lab, node["metadata"]["name"])
+        _tell_where(lab, node)
     # Its own `/readyz` says no for ever where no pods run.
     url = f"https://127.0.0.1:{port}"
     server = Server(process, url, f"{url}/livez", lab.files.certificate)
@@ -247,11 +247,15 @@ def _metrics_server(binary: Path, lab: Lab, port: int) -> servers.Command:
     ]
 
 
-def _tell_where(lab: Lab, node: str) -> None:
+def _tell_where(lab: Lab, node: Json) -> None:
     """Where a node's figures are: kwok answers for all nodes at one port."""
-    path = f"/metrics/nodes/{node}/metrics/resource"
+    name, port = node["metadata"]["name"], node["status"]["daemonEndpoints"]["kubeletEndpoint"]
+    path = f"/metrics/nodes/{name}/metrics/resource"
     notes = {"metrics.k8s.io/resource-metrics-path": path}
-    lab.api("PATCH", f"/api/v1/nodes/{node}", {"metadata": {"annotations": notes}})
+    lab.api("PATCH", f"/api/v1/nodes/{name}", {"metadata": {"annotations": notes}})
+    # kwok looks for its pods when it is asked first, and knows none of them in that answer.
+    url = f"https://127.0.0.1:{port['Port']}{path}"
+    lab.kwok.wait_until(lambda: servers.answers(url, lab.files.certificate))
 
 
 def _register(lab: Lab, port: int) -> None:
