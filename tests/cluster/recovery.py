@@ -154,8 +154,11 @@ class VeleroServer:
             process.stop(grace=2.0)
 
     def start(self) -> None:
-        """Start it (again) and wait until it has looked at its storage."""
-        self._location("PATCH", {"status": None})
+        """Start it (again) and wait until it has looked at its storage.
+
+        It looks for backups of others then, unless the storage was not available before.
+        """
+        self._location("PATCH", {"status": {"lastValidationTime": None, "lastSyncedTime": None}})
         self.process.start()
         self.process.wait_until(self._looked)
 
@@ -164,7 +167,7 @@ class VeleroServer:
         self.process.stop()
 
     def _looked(self) -> bool:
-        return bool((self._location("GET").get("status") or {}).get("phase"))
+        return bool((self._location("GET").get("status") or {}).get("lastValidationTime"))
 
     def _location(self, method: str, body: Json | None = None) -> Json:
         return self.lab.api(method, f"{PATH}/backupstoragelocations/default", body)
