@@ -18,7 +18,7 @@ from bot.desk import Desk, Powers
 from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
-from bot.recovery.watching import Watcher, Watching
+from bot.recovery.watching import Watcher, Watching, watched
 from bot.redaction import Redactor
 from bot.slack.replier import Overheard
 from bot.slack.surface import SlackSurface
@@ -275,7 +275,7 @@ async def probe_all(
     for name, settings in sorted(config.clusters.items()):
         kube = clusters(name).kube
         found = [await probes.probe_kubernetes(kube)]
-        if found[0].ok and "velero_namespace" in settings.model_fields_set:
+        if found[0].ok and watched(config, name):
             found.append(await probes.probe_velero(kube, settings.velero_namespace))
         if settings.prometheus:
             found.append(await probes.probe_prometheus(settings.prometheus))

@@ -13,7 +13,7 @@ from integrations.errors import IntegrationError
 from integrations.kubernetes import outage
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import NotFound, StatusError
-from integrations.kubernetes.kinds import CUSTOM_RESOURCE_DEFINITION, POD, Kind
+from integrations.kubernetes.kinds import POD, Kind
 from integrations.prometheus import Prometheus
 
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0, sock_connect=3.0)
@@ -81,10 +81,9 @@ async def probe_rancher(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe
 
 
 async def probe_velero(client: KubeClient, namespace: str = "velero") -> Probe:
-    """Look for Velero's definitions and whether a backup location is available."""
+    """Look for Velero and whether a backup location is available."""
     system = f"Velero in {client.cluster}"
     try:
-        await client.get(CUSTOM_RESOURCE_DEFINITION, None, "backups.velero.io")
         locations = (await client.list(_BACKUP_LOCATION, namespace)).items
     except NotFound:
         return Probe(

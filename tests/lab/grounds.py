@@ -73,7 +73,8 @@ class Grounds:
             "state": {"directory": str(directory / "state")},
             "clusters": {"main": {"kubeconfig": str(self.account)}},
             "default_cluster": "main",
-            "apps": {"parse": parse_app(["main"])},
+            # Without Velero, unless the settings say otherwise.
+            "apps": {"parse": {k: v for k, v in parse_app(["main"]).items() if k != "backup"}},
             "persons": {"me": [me]},
             "admins": [me],
             **settings,
