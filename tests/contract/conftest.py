@@ -42,12 +42,14 @@ class Cluster:
         kubeconfig: An administrator's.
         forget: Loses all history up to now, as after some time: old versions and page tokens
             end with 410.
+        practice: The practice world itself, for what no API steers; None: it is a real one.
     """
 
     name: str
     minor: int
     kubeconfig: Path
     forget: Callable[[], Awaitable[None]]
+    practice: PracticeCluster | None = None
 
 
 @pytest.fixture(
@@ -89,7 +91,7 @@ async def cluster(world: tuple[str, str, Lab | None], tmp_path: Path) -> AsyncIt
     async def forget() -> None:
         store.log.compact(store.version)
 
-    yield Cluster(name, minor, kubeconfig, forget)
+    yield Cluster(name, minor, kubeconfig, forget, practice)
     await practice.close()
 
 
