@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +12,12 @@ from bot import (
     Actions,
     Arg,
     Button,
+    Cancelled,
     Change,
     Ctx,
     Document,
     Effect,
+    Failed,
     Note,
     Op,
     Plan,
@@ -105,10 +108,6 @@ async def plan_delete(ctx: Ctx, p: Delete) -> Plan:
     )
 
 
-def _app(ctx: Ctx, backup: Backup) -> str:
-    return app_of(ctx.config, ctx.target.cluster, backup.name, backup.labels)
-
-
 def _losses(
     backup: Backup, siblings: Sequence[Backup], app: str, now: int, proved: dict[str, int]
 ) -> tuple[str, ...]:
@@ -143,18 +142,27 @@ async def delete(ctx: Ctx, p: Delete, op: Op) -> Deleted:
 
     Velero does it; the answer comes when the backup is really gone, or says why it is not.
     """
+    from integrations.velero.errors import ServerAway
+
     velero, name = velero_of(ctx.cluster), str(op.facts["backup"])
     labels = (await _labels(velero, name)) or {}
     request = await _request(op, velero, name)
 
     async def wait() -> bool:
-        await velero.follow_gone(name, request=request)
+        try:
+            await velero.follow_gone(name, request=request)
+        except ServerAway as error:
+            raise await _away(velero, name, error) from error
         return True
 
     async def gone() -> bool | None:
         return None if await _labels(velero, name) is not None else True
 
-    await op.step("wait until it is gone", wait, done=gone, interruptible=True)
+    try:
+        await op.step("wait until it is gone", wait, done=gone, interruptible=True)
+    except Cancelled as error:
+        left = f"Velero was asked, and deletes {name} all the same"
+        raise Cancelled(error.what, why=error.why, hint=left) from error
     app = app_of(ctx.config, ctx.target.cluster, name, labels)
     where = elsewhere(ctx.scope, ctx.target.cluster)
     return Deleted(name, app, ctx.target.cluster, where)
@@ -177,6 +185,28 @@ async def _request(op: Op, velero: Velero, name: str) -> str:
         return None if await _labels(velero, name) is not None else ""
 
     return str(await op.step("ask Velero to delete it", ask, done=asked))
+
+
+async def _away(velero: Velero, name: str, error: Exception) -> Failed:
+    """What to say when nobody deletes it; a request that nobody took up is withdrawn.
+
+    Else the backup would go whenever the server comes back, perhaps when it is needed most.
+    """
+    from integrations.errors import IntegrationError
+    from integrations.velero.kinds import DELETE_REQUEST
+
+    state = f"the request stands, and {name} goes once the server is back"
+    with contextlib.suppress(IntegrationError):
+        request = await velero.deletion(name)
+        if request is not None and request.phase == "New":
+            await velero.kube.delete(DELETE_REQUEST, velero.namespace, request.name)
+            state = "nothing was deleted: the request was withdrawn"
+    return Failed(
+        "Velero's server does not answer",
+        why=state,
+        hint=f"See `kubectl -n {velero.namespace} get pods` and its log; then ask again",
+        detail=str(error),
+    )
 
 
 async def _labels(velero: Velero, name: str) -> Any:

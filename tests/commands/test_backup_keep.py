@@ -66,6 +66,17 @@ async def test_a_cut_deletion_asks_once(recoverable: Office, recovery: Recovery,
     assert journal.results["ask Velero to delete it"]["value"] == first.name
 
 
+async def test_a_deletion_that_nobody_takes_up_is_withdrawn(
+    recoverable: Office, recovery: Recovery, name: str
+) -> None:
+    """It was told to have failed: the backup must not go later, when the server is back."""
+    plan = await recoverable.plan(f"backup delete {name}")
+    recovery.server.fault("away")
+    with pytest.raises(Failed, match="the request was withdrawn"):
+        await recoverable.run(f"backup delete {name}", plan)
+    assert await recovery.velero.deletion(name) is None
+
+
 async def test_what_cannot_be_deleted_says_why(
     recoverable: Office, recovery: Recovery, name: str
 ) -> None:
