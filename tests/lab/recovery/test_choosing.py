@@ -12,7 +12,8 @@ import pytest
 from tests.cluster.lab import Json, Refused
 from tests.cluster.recovery import BUCKET, PATH, PREFIX
 from tests.lab.grounds import NAMESPACE, wait_for
-from tests.lab.recovery.conftest import Desk, Ward
+from tests.lab.recovery.conftest import Desk
+from tests.lab.recovery.ward import Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
 

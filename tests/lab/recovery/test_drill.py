@@ -13,7 +13,8 @@ import yaml
 from tests.cluster.lab import Json
 from tests.cluster.recovery import PATH
 from tests.lab.grounds import NAMESPACE, wait_for
-from tests.lab.recovery.conftest import Desk, Ward
+from tests.lab.recovery.conftest import Desk
+from tests.lab.recovery.ward import Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from tests.lab.grounds import wait_for
-from tests.lab.recovery.conftest import Desk, Ward
+from tests.lab.recovery.conftest import Desk
 from tests.lab.recovery.test_story import objects
+from tests.lab.recovery.ward import Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(240)]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.grounds import wait_for
-from tests.lab.recovery.conftest import Desk, Ward
+from tests.lab.recovery.conftest import Desk
+from tests.lab.recovery.ward import Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.cluster.lab import Json
 from tests.lab.grounds import CONTENT, NAMESPACE
-from tests.lab.recovery.conftest import Desk, Ward
+from tests.lab.recovery.conftest import Desk
+from tests.lab.recovery.ward import Ward
 
 pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
 
