@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.build import Builder, BuildError
 from tests.cluster.fixtures import lab  # noqa: F401
 from tests.cluster.lab import Lab
+from tests.cluster.metrics import metrics_server
 from tests.cluster.monitoring import (
     TOOLS,
     Server,
@@ -19,7 +20,6 @@ from tests.cluster.monitoring import (
     apiserver_job,
     job,
     kube_state_metrics,
-    metrics_server,
     node_exporter,
     prometheus,
 )

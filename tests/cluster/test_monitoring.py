@@ -14,7 +14,8 @@ import pytest
 
 from tests.cluster.build import HERE, Builder
 from tests.cluster.lab import Lab
-from tests.cluster.monitoring import CPU, METRICS, Server, node_exporter, promtool
+from tests.cluster.metrics import CPU, METRICS
+from tests.cluster.monitoring import Server, node_exporter, promtool
 from tests.cluster.monitoring_fixtures import (  # noqa: F401
     lab,
     lab_alertmanager,

@@ -12,7 +12,7 @@ from integrations.kubernetes.autoscaling import find_autoscaler
 from integrations.kubernetes.client import KubeClient
 from tests.cluster.build import Builder
 from tests.cluster.lab import Lab
-from tests.cluster.monitoring import CPU, metrics_server
+from tests.cluster.metrics import CPU, metrics_server
 from tests.contract.client import MERGE, Api, Json
 from tests.contract.conftest import Cluster
 from tests.contract.scalers import V2, hpa, says
