@@ -206,11 +206,18 @@ def wanted(ref: AppRef, ttl: str) -> BackupSpec:
 
 
 def check_base(ctx: Ctx, ref: AppRef, base: str) -> None:
-    """Makes sure that no other app's backups are called so.
+    """Makes sure that no other app's backups are called so, and that it is no app's name.
 
     Raises:
-        UsageError: They are: the backup would pass for one of theirs.
+        UsageError: They are: the backup would pass for one of theirs; or the app's word would
+            mean this series alone from now on.
     """
+    if base == ref.name != base_name(ref):
+        raise UsageError(
+            f"{base} is the name of the app",
+            why=f"`restore {base}` would pass over all backups that are called otherwise",
+            hint="Choose another name",
+        )
     for other in apps_on(ctx.config, ref.cluster):
         if other.name != ref.name and (base in (other.name, base_name(other))):
             raise UsageError(

@@ -14,6 +14,7 @@ from integrations.velero.models import BackupSpec
 if TYPE_CHECKING:
     from bot.config import Config
     from integrations.velero.client import Velero
+    from integrations.velero.models import Backup
 
 APP_LABEL = "onprem.io/app"
 ASKER_ANNOTATION = "onprem.io/asked-by"
@@ -130,6 +131,22 @@ def word_target(scope: Scope, word: str, cluster: str) -> Target:
 def bases_of(config: Config, cluster: str) -> dict[str, str]:
     """App → what its backups are called, for all apps of a cluster."""
     return {ref.name: base_name(ref) for ref in apps_on(config, cluster)}
+
+
+def safety_base(base: str) -> str:
+    """What backups are called that `restore --replace` makes of what it is about to delete."""
+    return f"{base}-safety"
+
+
+def backs(backup: Backup, app: str, base: str) -> bool:
+    """Whether a backup is one of an app's own: by its label, else by its name.
+
+    Safety backups are not: what was worth replacing is nothing to go back to unasked.
+    """
+    if names.is_stamped(backup.name, safety_base(base)):
+        return False
+    owner = backup.labels.get(APP_LABEL)
+    return owner == app if owner else names.is_stamped(backup.name, base)
 
 
 def app_of(config: Config, cluster: str, name: str, labels: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.errors import Refused, UsageError
+from bot.recovery.apps import backs
 from integrations.velero import names
 from integrations.velero.models import Backup
 
@@ -29,6 +30,8 @@ class Choice:
 def choose(word: str, backups: Sequence[Backup], bases: Mapping[str, str], now: int) -> Choice:
     """Finds the backup: an exact name, else the newest of a series, else an app's newest.
 
+    An app's newest may be called otherwise: `recovery` counts it too.
+
     Args:
         word: What was typed: a backup, a series such as `parseserver-backup`, or an app.
         backups: All of the cluster, newest first.
@@ -48,7 +51,7 @@ def choose(word: str, backups: Sequence[Backup], bases: Mapping[str, str], now: 
     if series:
         return _newest(series, now, f"the newest good backup called {word}", word)
     if word in bases:
-        series = [b for b in backups if names.is_stamped(b.name, bases[word])]
+        series = [b for b in backups if backs(b, word, bases[word])]
         if not series:
             raise Refused(
                 f"There is no backup of {word} yet", hint=f"Make one with `backup create {word}`"

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from bot.errors import UsageError
+from bot.recovery.apps import backs
 from integrations.velero import names
 from integrations.velero.models import Backup
 
@@ -24,7 +25,7 @@ def find_backup(word: str, backups: Sequence[Backup], bases: Mapping[str, str]) 
     for fitting in (
         (b for b in backups if b.name == word),
         (b for b in backups if names.is_stamped(b.name, word)),
-        (b for b in backups if word in bases and names.is_stamped(b.name, bases[word])),
+        (b for b in backups if word in bases and backs(b, word, bases[word])),
     ):
         if (found := next(fitting, None)) is not None:
             return found

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from bot.recovery.apps import APP_LABEL, base_name, velero_of
+from bot.recovery.apps import APP_LABEL, backs, base_name, velero_of
 from bot.recovery.times import length
 from bot.recovery.wording import phase
 from bot.releases.errors import as_words
 from bot.releases.targets import AppRef
 from bot.releases.words import SECOND, ago, count, span
-from integrations.velero import cron, names
+from integrations.velero import cron
 from integrations.velero.errors import store_cause
 from integrations.velero.models import Backup, Location, Schedule
 
@@ -87,7 +87,7 @@ def judge(facts: Facts, now: int) -> Line:
     if settings is None:
         why = ("It has no `backup` in the configuration.",)
         return Line(ref.name, ref.cluster, "at risk", why)
-    mine = [b for b in facts.backups if is_of(b, ref)]
+    mine = [b for b in facts.backups if backs(b, ref.name, base_name(ref))]
     good = last_good(facts.backups, ref, now)
     proved = next((d for d in facts.drills if d.proved), None)
     schedules = [s for s in facts.schedules if makes(s, ref)]
@@ -115,13 +115,14 @@ def judge(facts: Facts, now: int) -> Line:
 
 def last_good(backups: Sequence[Backup], ref: AppRef, now: int) -> Backup | None:
     """The newest backup of an app that could be restored without loss."""
-    return next((b for b in backups if is_of(b, ref) and b.completed and _lasts(b, now)), None)
-
-
-def is_of(backup: Backup, ref: AppRef) -> bool:
-    """Whether a backup is one of the app's: by its label, else by its name."""
-    owner = backup.labels.get(APP_LABEL)
-    return owner == ref.name if owner else names.is_stamped(backup.name, base_name(ref))
+    return next(
+        (
+            b
+            for b in backups
+            if backs(b, ref.name, base_name(ref)) and b.completed and _lasts(b, now)
+        ),
+        None,
+    )
 
 
 def makes(schedule: Schedule, ref: AppRef) -> bool:

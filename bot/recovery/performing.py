@@ -15,6 +15,7 @@ from bot.recovery.apps import (
     app_selector,
     backup_spec,
     base_name,
+    safety_base,
     velero_of,
 )
 from bot.recovery.backing import take_backup
@@ -42,7 +43,6 @@ READY = 900.0
 """Seconds for workloads of no app to become ready."""
 GLANCE = 20.0
 """The same when objects are missing: what cannot come up shall not be waited for."""
-SAFETY = "safety"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Performing:
         self._stage = f"The workloads and volumes of {ref.name} are deleted, and not restored yet"
 
     async def _save(self, ref: AppRef) -> None:
-        base = f"{base_name(ref)}-{SAFETY}"
+        base = safety_base(base_name(ref))
         made = await take_backup(
             self._ctx, self._op, self._cluster, base, backup_spec(ref), prefix="safety backup: "
         )

@@ -8,6 +8,7 @@ import pytest
 
 from bot.errors import Refused, UsageError
 from bot.recovery.choosing import choose
+from bot.recovery.finding import find_backup
 from integrations.velero.models import Backup
 
 NOW = 1_000
@@ -41,6 +42,17 @@ def test_a_series_or_an_app_means_its_newest_completed(word: str, how: str) -> N
     assert found.backup.name == f"parseserver-backup-{MIDDLE}"
     assert found.how == how
     assert found.passed_over == ((f"parseserver-backup-{NEW}", "PartiallyFailed"),)
+
+
+def test_an_apps_newest_may_be_called_otherwise_but_is_no_safety_backup() -> None:
+    mine = {"onprem.io/app": "parse"}
+    safety = backup(NEW, base="parseserver-backup-safety", labels=mine)
+    named = backup(MIDDLE, base="before-upgrade", labels=mine)
+    theirs = backup(MIDDLE, base="parseserver-backup", labels={"onprem.io/app": "shop"})
+    backups = [safety, theirs, named, backup(OLD)]
+    assert choose("parse", backups, BASES, NOW).backup is named
+    assert find_backup("parse", backups, BASES) is named
+    assert choose("parseserver-backup-safety", backups, BASES, NOW).backup is safety
 
 
 def test_a_name_that_only_begins_alike_is_another_series() -> None:
