@@ -9,6 +9,8 @@ from typing import Any, TextIO
 from sandbox.slack.entities import JSON, Message
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BOLD = re.compile(r"`[^`\n]*`|(?<![\w*])\*([^*\n]+)\*(?![\w*])")
+"""What stands between asterisks; code, which keeps its own, goes first."""
 Name = Callable[[str], str]
 """A user's id → what they are called."""
 
@@ -42,7 +44,7 @@ def plain(text: str, name: Name) -> str:
     text = re.sub(r"<([^<>]+)>", unwrap, text.replace("```\n", "").replace("\n```", ""))
     for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, char)
-    return _CONTROL.sub("", re.sub(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])", r"\1", text))
+    return _CONTROL.sub("", _BOLD.sub(lambda found: found[1] or found[0], text))
 
 
 def _block(block: JSON, name: Name) -> Iterator[str]:

@@ -211,7 +211,7 @@ def test_a_message_as_a_person_reads_it() -> None:
         {"type": "section", "text": {"type": "mrkdwn", "text": "```\na*b*c\n```"}},
         {
             "type": "context",
-            "elements": [{"type": "mrkdwn", "text": "since <!date^1^{time}|noon>"}],
+            "elements": [{"type": "mrkdwn", "text": "since <!date^1^{time}|noon>: `0 * * *`"}],
         },
         {
             "type": "actions",
@@ -224,7 +224,7 @@ def test_a_message_as_a_person_reads_it() -> None:
         "Sure: @alice <b>[31m",
         "chart: parse-0.1.0",
         "a*b*c",
-        "since noon",
+        "since noon: `0 * * *`",
         "[ Go on ]",
     ]
     assert labels(message) == ["Go on"]
