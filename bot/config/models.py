@@ -12,16 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, SecretStr, ValidationInfo, model_validator
 
+from bot.config.base import Model
 from bot.config.values import (
     Actor,
     Channel,
@@ -47,15 +40,7 @@ from bot.config.values import (
 )
 
 
-class _Model(BaseModel):
-    """Frozen, no unknown keys, and never a value (perhaps a secret) inside an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
-    )
-
-
-class StateConfig(_Model):
+class StateConfig(Model):
     """Where the bot keeps its own state."""
 
     directory: File
@@ -73,14 +58,14 @@ class StateConfig(_Model):
         return self.backups or self.directory / "backups"
 
 
-class ChannelConfig(_Model):
+class ChannelConfig(Model):
     """What a channel stands for; `commands` empty allows all."""
 
     cluster: Name | None = None
     commands: tuple[str, ...] = ()
 
 
-class SlackConfig(_Model):
+class SlackConfig(Model):
     """The connection to Slack. Secrets come from here, a file, or the environment."""
 
     mode: Literal["socket", "http"] = "socket"
@@ -97,7 +82,7 @@ class SlackConfig(_Model):
     channels: dict[Channel, ChannelConfig] = {}
 
 
-class RancherConfig(_Model):
+class RancherConfig(Model):
     """A Rancher server that knows the cluster."""
 
     url: Url
@@ -105,7 +90,7 @@ class RancherConfig(_Model):
     token_file: File | None = None
 
 
-class ClusterConfig(_Model):
+class ClusterConfig(Model):
     """How to reach a cluster; without kubeconfig and in_cluster, as kubectl would."""
 
     kubeconfig: File | None = None
@@ -117,7 +102,7 @@ class ClusterConfig(_Model):
     rancher: RancherConfig | None = None
 
 
-class AliasConfig(_Model):
+class AliasConfig(Model):
     """A short word for a workload, and where the chart keeps its size.
 
     Attributes:
@@ -133,7 +118,7 @@ class AliasConfig(_Model):
     members: Literal["mongodb"] | None = None
 
 
-class CredentialsConfig(_Model):
+class CredentialsConfig(Model):
     """A Secret that the bot makes once: `secret` is its name, `value` the chart value for it."""
 
     kind: Literal["parse-server"] = "parse-server"
@@ -141,7 +126,7 @@ class CredentialsConfig(_Model):
     value: ValuePath = "existingSecret"
 
 
-class DrillConfig(_Model):
+class DrillConfig(Model):
     """How a restore of the app is proved.
 
     Attributes:
@@ -157,7 +142,7 @@ class DrillConfig(_Model):
     counts: tuple[Collection, ...] = ()
 
 
-class BackupConfig(_Model):
+class BackupConfig(Model):
     """How the app's backups are called and what belongs to them.
 
     Attributes:
@@ -180,7 +165,7 @@ class BackupConfig(_Model):
     drill: DrillConfig = DrillConfig()
 
 
-class ProbeConfig(_Model):
+class ProbeConfig(Model):
     """An HTTP question that tells whether the app works.
 
     Attributes:
@@ -197,7 +182,7 @@ class ProbeConfig(_Model):
     status: Annotated[int, Field(ge=100, le=599)] = 200
 
 
-class AppConfig(_Model):
+class AppConfig(Model):
     """A product that the bot deploys.
 
     Attributes:
@@ -245,7 +230,7 @@ class AppConfig(_Model):
         return self
 
 
-class FreezeConfig(_Model):
+class FreezeConfig(Model):
     """A time in which nothing may change; `target` empty means everywhere."""
 
     start: AwareDatetime
@@ -254,14 +239,14 @@ class FreezeConfig(_Model):
     target: str = ""
 
 
-class HelmConfig(_Model):
+class HelmConfig(Model):
     """Which helm runs (else PATH, else the bundled one) and for how many seconds."""
 
     executable: str | None = None
     timeout: Seconds = 300
 
 
-class Config(_Model):
+class Config(Model):
     """All of `onprem.yaml`.
 
     Attributes:
