@@ -90,7 +90,7 @@ def reach(directory: Path, words: Sequence[str]) -> int | None:
 
     path = directory / SOCKET
     try:
-        return asyncio.run(talk(path, words, _screen(words)))
+        return talk(path, words, _screen(words))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return None
     except PermissionError:
@@ -189,17 +189,18 @@ async def _alone(
 ) -> int:
     from bot import main
     from bot.logs import configure_logging  # costs a tenth of a second that asking a bot need not
-    from bot.terminal.client import SOCKET, talk
+    from bot.terminal.client import SOCKET, Interrupted, talk
 
     configure_logging(quiet=True)
     path = config.state.directory / SOCKET
+    hears, tells = os.pipe()
     try:
         async with main.serving(config, slack=False) as product:
-            talking = asyncio.create_task(talk(path, words, screen))
-            _interruptible(talking, leave)
+            talking = asyncio.create_task(asyncio.to_thread(talk, path, words, screen, hears))
+            _interruptible(talking, tells, leave)
             try:
                 return await talking
-            except asyncio.CancelledError:
+            except Interrupted:
                 if not await product.engine.drain(0):
                     print(GOES_ON, file=sys.stderr)
                 return INTERRUPTED
@@ -211,9 +212,12 @@ async def _alone(
             why=error.strerror or type(error).__name__,
             hint="Run this on the bot's own host, or ask through Slack",
         ) from error
+    finally:
+        os.close(hears)
+        os.close(tells)
 
 
-def _interruptible(talking: asyncio.Task[int], leave: Callable[[], None]) -> None:
+def _interruptible(talking: asyncio.Task[int], tells: int, leave: Callable[[], None]) -> None:
     """The first Ctrl-C ends the conversation, the next one the process.
 
     It must not end the loop: that would cancel running operations, as if somebody had wanted
@@ -222,7 +226,7 @@ def _interruptible(talking: asyncio.Task[int], leave: Callable[[], None]) -> Non
 
     def interrupted() -> None:
         if not talking.done():
-            talking.cancel()
+            os.write(tells, b"\n")
         else:
             leave()
             sys.stderr.flush()

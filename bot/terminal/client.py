@@ -1,12 +1,17 @@
-"""The person's side of the terminal: words out, documents in, questions answered."""
+"""The person's side of the terminal: words out, documents in, questions answered.
+
+Plain sockets: one conversation at a time needs no event loop, and loading one takes longer than
+most answers.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import select
+import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,8 +23,11 @@ from bot.terminal.address import short
 
 SOCKET = "onprem.sock"
 """The socket's name in the state directory."""
-LINE_LIMIT = 64_000_000
 UNANSWERED = 1
+
+
+class Interrupted(Exception):
+    """Somebody wants to stop listening, and no question was waiting."""
 
 
 @dataclass
@@ -70,28 +78,58 @@ class Screen:
             self.out.write(json.dumps(data, indent=2, default=str) + "\n")
 
 
-async def talk(path: Path, words: Sequence[str], screen: Screen) -> int:
+def talk(path: Path, words: Sequence[str], screen: Screen, stop: int | None = None) -> int:
     """Runs one command through the bot behind a socket; returns the exit code.
 
+    Args:
+        path: The socket.
+        words: The command.
+        screen: Where answers are shown.
+        stop: A file descriptor; a byte that comes there means what Ctrl-C means.
+
     Raises:
-        OSError: If nobody listens there.
+        Interrupted: A byte came there, and no question was waiting.
+        OSError: Nobody listens at the socket.
     """
-    with short(path) as address:
-        reader, writer = await asyncio.open_unix_connection(address, limit=LINE_LIMIT)
-    try:
-        _send(writer, {"words": list(words)})
-        while line := await reader.readline():
-            code = await _hear(json.loads(line), writer, screen)
+    with socket.socket(socket.AF_UNIX) as bot:
+        with short(path) as address:
+            bot.connect(address)
+        _send(bot, {"words": list(words)})
+        for line in _lines(bot, stop):
+            code = _hear(json.loads(line), bot, screen, stop)
             if code is not None:
                 return UNANSWERED if screen.left and code == 0 else code
-    finally:
-        writer.close()
     screen.err.write("The bot has gone away. The job goes on when it is back: onprem jobs\n")
     return UNANSWERED
 
 
-async def _hear(
-    message: Mapping[str, Any], writer: asyncio.StreamWriter, screen: Screen
+def _lines(bot: socket.socket, stop: int | None) -> Iterator[bytes]:
+    rest = b""
+    while _ready(bot.fileno(), stop):
+        try:
+            chunk = bot.recv(1 << 20)
+        except ConnectionResetError:
+            return
+        if not chunk:
+            return
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+
+
+def _ready(source: int, stop: int | None) -> bool:
+    """Waits until there is something to read.
+
+    Raises:
+        Interrupted: There is something at `stop`.
+    """
+    if stop is not None and stop in select.select([source, stop], [], [])[0]:
+        os.read(stop, 1)
+        raise Interrupted
+    return True
+
+
+def _hear(
+    message: Mapping[str, Any], bot: socket.socket, screen: Screen, stop: int | None
 ) -> int | None:
     kind = message["kind"]
     if kind == "end":
@@ -106,7 +144,7 @@ async def _hear(
         document = from_json(message["document"])
         question = None if message["final"] else _question(document)
         if question is not None:
-            await _decide(document, question, writer, screen)
+            _decide(document, question, bot, screen, stop)
             return None
         if message["final"]:
             screen.document(document)
@@ -124,8 +162,12 @@ def _question(document: Document) -> Sequence[Button] | None:
     return None
 
 
-async def _decide(
-    document: Document, buttons: Sequence[Button], writer: asyncio.StreamWriter, screen: Screen
+def _decide(
+    document: Document,
+    buttons: Sequence[Button],
+    bot: socket.socket,
+    screen: Screen,
+    stop: int | None,
 ) -> None:
     """Asks, and presses the button that was chosen; what comes of it is heard as the rest is."""
     screen.document(document, failed=screen.as_json)  # nobody may say yes to what he has not seen
@@ -134,38 +176,28 @@ async def _decide(
     said = ""
     if screen.interactive:
         prompt = f"Type {go.typed} to go on: " if go.act == "type" else "Go on? [y/N] "
-        said = await _read(prompt, screen)
+        said = _read(prompt, screen, stop)
     else:
         how = f"--confirm {go.typed}" if go.act == "type" else "--yes"
         screen.err.write(f"Not run: nobody is here to ask. Add {how} to go on.\n")
     yes = said == go.typed if go.act == "type" else said.lower() in ("y", "yes")
     screen.left = not yes
     typed = said if yes and go.act == "type" else ""
-    _send(writer, {"press": (go if yes else leave).token, "typed": typed})
-    await writer.drain()
+    _send(bot, {"press": (go if yes else leave).token, "typed": typed})
 
 
-async def _read(prompt: str, screen: Screen) -> str:
-    """Reads a line from the terminal. Its end, and Ctrl-C, mean that nothing is said.
-
-    No thread waits for the line: nothing could end it, and the process would wait for it.
-    """
+def _read(prompt: str, screen: Screen, stop: int | None) -> str:
+    """Reads a line from the terminal. Its end, and Ctrl-C, mean that nothing is said."""
     screen.err.write(prompt)
     screen.err.flush()
-    loop, line = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(screen.answers.fileno(), line.set)
+    source = screen.answers.fileno()
     try:
-        await line.wait()
-        return os.read(screen.answers.fileno(), 4096).decode(errors="replace").strip()
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
+        _ready(source, stop)
+        return os.read(source, 4096).decode(errors="replace").strip()
+    except (KeyboardInterrupt, Interrupted):
         screen.err.write("\n")
         return ""
-    finally:
-        loop.remove_reader(screen.answers.fileno())
 
 
-def _send(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
-    writer.write(json.dumps(message).encode() + b"\n")
+def _send(bot: socket.socket, message: Mapping[str, Any]) -> None:
+    bot.sendall(json.dumps(message).encode() + b"\n")

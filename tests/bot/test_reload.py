@@ -34,7 +34,8 @@ class Shown:
 
 async def asked(path: Path) -> str:
     shown = Shown()
-    await talk(path, ["can-i", "deploy", "blog"], Screen(out=shown, err=shown))  # type: ignore[arg-type]
+    screen = Screen(out=shown, err=shown)  # type: ignore[arg-type]
+    await asyncio.to_thread(talk, path, ["can-i", "deploy", "blog"], screen)
     return shown.text
 
 

@@ -20,7 +20,8 @@ import pytest
 from bot.engine import Admission, Answer, Incoming, Notice, Press
 from bot.render.document import Actions, Button, Document, Progress, Step, Title
 from bot.store.requests import Request
-from bot.terminal.client import Screen, talk
+from bot.terminal.client import Interrupted, Screen
+from bot.terminal.client import talk as talk_here
 from bot.terminal.server import TerminalReplier, TerminalServer
 
 QUESTION = Document.of(
@@ -36,6 +37,11 @@ TYPED = Document.of(
         )
     ),
 )
+
+
+async def talk(path: Path, words: tuple[str, ...], screen: Screen, stop: int | None = None) -> int:
+    """A person's side beside the bot's in one process."""
+    return await asyncio.to_thread(talk_here, path, words, screen, stop)
 
 
 def request(asker: Any) -> Request:
@@ -187,11 +193,36 @@ async def test_ctrl_c_at_a_question_means_no(desk: Desk) -> None:
     answers, person = socket.socketpair()
     with answers, person, answers.makefile() as reader:
         screen = Screen(desk.out, desk.err, reader, interactive=True)
-        talking = asyncio.create_task(talk(desk.path, ("scale",), screen))
+        hears, tells = os.pipe()
+        talking = asyncio.create_task(talk(desk.path, ("scale",), screen, hears))
         await until(lambda: "Go on? [y/N]" in desk.err.getvalue())
-        talking.cancel()
+        os.write(tells, b"\n")
         assert await talking == 1
+        os.close(hears)
+        os.close(tells)
     assert [press.token for press in desk.engine.presses] == ["no"]
+
+
+async def test_ctrl_c_while_nothing_is_asked_ends_the_conversation(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        heard.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, tmp_path / "s")
+    hears, tells = os.pipe()
+    talking = asyncio.create_task(talk(tmp_path / "s", ("scale",), Screen(), hears))
+    await heard.wait()
+    os.write(tells, b"\n")
+    with pytest.raises(Interrupted):
+        await talking
+    os.close(hears)
+    os.close(tells)
+    server.close()
+    await server.wait_closed()
 
 
 async def test_a_question_is_shown_beside_the_json_that_a_machine_reads(desk: Desk) -> None:

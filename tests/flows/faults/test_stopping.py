@@ -127,7 +127,7 @@ async def _asked(world: World, *words: str) -> tuple[int, str]:
     """Runs one command through the running bot's socket."""
     out, err = io.StringIO(), io.StringIO()
     path = Path(yaml.safe_load(world.config.read_text())["state"]["directory"]) / "onprem.sock"
-    code = await talk(path, words, Screen(out=out, err=err))
+    code = await asyncio.to_thread(talk, path, words, Screen(out=out, err=err))
     return code, " ".join((out.getvalue() + err.getvalue()).split())
 
 
