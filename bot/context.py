@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.config import ClusterConfig, Config
     from bot.desk import Desk
     from bot.render.document import Document
+    from bot.render.plot import Artist
     from integrations.helm.client import Helm
     from integrations.kubernetes.client import KubeClient
 
@@ -138,6 +139,7 @@ class Ctx:
         clusters: Opens a cluster by name; raises `UsageError` for an unknown one.
         desk: The product's own state: jobs, roles, rules, audit, locks, overrides.
         clock: Microseconds UTC.
+        artist: Draws pictures.
     """
 
     scope: Scope
@@ -145,6 +147,7 @@ class Ctx:
     clusters: Callable[[str], Cluster]
     desk: Desk
     clock: Callable[[], int]
+    artist: Artist
     request_id: str = ""
 
     @property

@@ -20,6 +20,7 @@ from bot.errors import UsageError
 from bot.instance import InstanceLock
 from bot.recovery.watching import Watcher, Watching, watched
 from bot.redaction import Redactor
+from bot.render.plot import Artist
 from bot.slack.replier import Overheard
 from bot.slack.surface import SlackSurface
 from bot.spec import Command
@@ -106,6 +107,7 @@ class Product:
     slack: SlackSurface | None
     watcher: Watcher
     tasks: Tasks
+    artist: Artist
     lock: InstanceLock
     clock: Callable[[], int]
     current: Callable[[], Config]
@@ -126,6 +128,7 @@ class Product:
         if self.slack is not None:
             await self.slack.close()
         await self.tasks.close()
+        await self.artist.close()
         self.engine.close()
         await self.clusters.close()
         await self.store.close()
@@ -217,6 +220,7 @@ def _put_together(
         return [*await _probe_slack(config, sockets), *await probe_all(current(), clusters, helm)]
 
     desk = Desk(store, Powers(commands, current, cancel, probe))
+    artist = Artist(directory / "drawing")
     parts = Parts(
         store=store,
         audit=store.audit,
@@ -231,6 +235,7 @@ def _put_together(
         observer=observer,
         clock=clock,
         tasks=tasks,
+        artist=artist,
     )
     engine = Engine(parts, directory / WORKFLOWS)
     terminal = TerminalServer(engine, teller, lambda actor: current().person_of(actor), clock)
@@ -245,7 +250,7 @@ def _put_together(
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     return Product(
         *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, tasks, lock, clock, current),
+        *(watcher, tasks, artist, lock, clock, current),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.desk import Desk
     from bot.permissions import Decision
+    from bot.render.plot import Artist
     from bot.store.audit import AuditEvent, AuditLog
     from bot.store.db import Store
     from bot.store.requests import Request
@@ -35,6 +36,7 @@ class Parts:
         translate: Turns any exception into one told to a person; logs what it cannot name.
         redact: Removes secrets from text that will be kept.
         repliers: By the origin's `kind`.
+        artist: Draws what commands show as a picture.
         offers: What the buttons below answers to reads mean.
     """
 
@@ -51,6 +53,7 @@ class Parts:
     observer: Observer
     clock: Callable[[], int]
     tasks: Tasks
+    artist: Artist
     offers: Offers = field(default_factory=Offers)
 
     def scope(self, asker: Asker, origin: Mapping[str, Any]) -> Scope:
@@ -72,7 +75,8 @@ class Parts:
         """The context of a plan, a read or a run."""
         scope = self.scope(asker, origin)
         target = command.target(scope, params)
-        return Ctx(scope, target, self.clusters, self.desk, self.clock, request_id)
+        where = (scope, target, self.clusters, self.desk, self.clock)
+        return Ctx(*where, self.artist, request_id)
 
     def replier(self, request: Request) -> Replier:
         """The surface that a request came from."""

@@ -19,6 +19,7 @@ from bot.errors import Failed, OnpremError
 from bot.grammar import parse
 from bot.registry import COMMANDS
 from bot.render.document import Actions, Document
+from bot.render.plot import Artist
 from bot.store import requests
 from bot.store.db import Store
 from bot.store.keys import AuditKey
@@ -112,6 +113,7 @@ class Office:
         self.desk = Desk(store, Powers(COMMANDS, lambda: self.config, self._cancel, self._probe))
         self.now = START
         self.journal = Journal()
+        self.artist = Artist(config.state.directory / "drawing")
 
     def clock(self) -> int:
         self.now += 1000
@@ -132,7 +134,7 @@ class Office:
         return (
             command,
             params,
-            Ctx(scope, target, self._clusters.__getitem__, self.desk, self.clock),
+            Ctx(scope, target, self._clusters.__getitem__, self.desk, self.clock, self.artist),
         )
 
     async def read(self, line: str, asker: Asker = ANN) -> tuple[Any, Document]:

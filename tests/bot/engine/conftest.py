@@ -35,6 +35,7 @@ from bot.context import Asker, Cluster
 from bot.desk import Desk, Powers
 from bot.engine import Engine, Incoming, Notice, Parts
 from bot.redaction import Redactor
+from bot.render.plot import Artist
 from bot.spec import Command
 from bot.store.db import Store
 from bot.store.keys import AuditKey
@@ -290,6 +291,7 @@ async def rig(path: Path, world: World, observer: Any = None) -> AsyncIterator[R
         observer=observer or Nobody(),
         clock=clock,
         tasks=tasks,
+        artist=Artist(path / "drawing"),
     )
     engine = Engine(parts, path / "workflows.db")
     try:

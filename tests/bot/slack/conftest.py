@@ -34,6 +34,7 @@ from bot.context import Cluster
 from bot.desk import Desk, Powers
 from bot.engine import Engine, Parts
 from bot.redaction import Redactor
+from bot.render.plot import Artist
 from bot.slack.surface import SlackSurface
 from bot.spec import Command
 from bot.store import outbox, roles
@@ -301,6 +302,7 @@ async def office(
         observer=Nobody(),
         clock=lambda: now() + later[0],
         tasks=tasks,
+        artist=Artist(path / "drawing"),
     )
     engine = Engine(parts, path / "workflows.db")
     assert isinstance(config.slack, SlackConfig)

@@ -1,7 +1,7 @@
 """Pictures of numbers, drawn by matplotlib in a process of its own: the loop must not wait for it.
 
-`python -m bot.render.plot` reads a picture as JSON and writes a PNG. Colours are those of Okabe
-and Ito, which colour-blind people can tell apart; what they say is written beside them as well.
+`python -m bot.render.plot.bars` reads a picture as JSON and writes a PNG. Colours are those of
+Okabe and Ito, which colour-blind people can tell apart; what they say is written as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from bot.render.document import Tone
+from bot.render.plot.pictures import Bar, Bars
 
 SECONDS = 20.0
 """For one picture; the first one on a host also has to look for fonts."""
@@ -32,45 +33,12 @@ _BARS = {"good": "", "warn": "//", "bad": "xx", "plain": ".."}
 """Patterns, so that a print without colours tells the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One line of a picture.
-
-    Attributes:
-        label: At the left.
-        share: How much of its limit is used up, 1.0 at the limit; None for no bar.
-        text: Beside the bar.
-        absent: Stands where there is no bar.
-    """
-
-    label: str
-    share: float | None
-    text: str
-    tone: Tone = "plain"
-    absent: str = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """A picture of bars that have one limit in common.
-
-    Attributes:
-        axis: What the bars measure.
-        limit: What the line at 100 % means.
-    """
-
-    title: str
-    axis: str
-    limit: str
-    bars: tuple[Bar, ...]
-
-
 async def draw(picture: Bars) -> bytes | None:
     """The picture as PNG; None when it could not be drawn in time."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "bot.render.plot",
+        "bot.render.plot.bars",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
