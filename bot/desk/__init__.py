@@ -1,4 +1,4 @@
-"""The product's own state as commands see it: jobs, roles, rules, audit, locks, overrides, drills.
+"""The product's own state as commands see it: jobs, roles, audit, locks, drills, changes and more.
 
 A facade over `bot.store` and the permission check, so that commands know neither SQL nor
 transactions. Every change of policy and locks writes its audit row in the same transaction.
@@ -8,6 +8,7 @@ Nothing heavy is imported until it is used.
 from __future__ import annotations
 
 from bot.desk.base import Powers
+from bot.desk.changes import ChangeDesk
 from bot.desk.drills import DrillDesk
 from bot.desk.people import PeopleDesk, subject_of
 from bot.desk.permissions import PermissionDesk, Standing
@@ -17,5 +18,5 @@ from bot.desk.releases import ReleaseDesk
 __all__ = ["Desk", "Powers", "Standing", "subject_of"]
 
 
-class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk, DrillDesk):
+class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk, DrillDesk, ChangeDesk):
     """State for commands; made with a `Store` and the `Powers` of its neighbours."""

@@ -16,7 +16,15 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from bot.errors import StoreUnavailable, UsageError
-from bot.store import alert_threads, messages, migrations, offers, outbox, requests
+from bot.store import (
+    alert_threads,
+    messages,
+    migrations,
+    offers,
+    outbox,
+    outside_changes,
+    requests,
+)
 from bot.store.connect import connect, unavailable
 from bot.store.keys import sync_folder
 
@@ -107,6 +115,7 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
         "messages": messages.prune(db, before),
         "offers": offers.prune(db, before),
         "threads": alert_threads.prune(db, before),
+        "outside changes": outside_changes.prune(db, before),
     }
 
 

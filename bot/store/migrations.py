@@ -179,6 +179,22 @@ WATCHING = (
     "CREATE INDEX alert_threads_condition ON alert_threads (condition, closed_at)",
 )
 
+CHANGES = (
+    """CREATE TABLE outside_changes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+        cluster TEXT NOT NULL, namespace TEXT NOT NULL, app TEXT NOT NULL, object TEXT NOT NULL,
+        kind TEXT NOT NULL, text TEXT NOT NULL, manager TEXT NOT NULL,
+        automatic INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX outside_changes_at ON outside_changes (cluster, at)",
+    """CREATE TABLE namespaces_seen (
+        cluster TEXT NOT NULL, namespace TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (cluster, namespace)) STRICT""",
+    """CREATE TABLE objects_seen (
+        cluster TEXT NOT NULL, namespace TEXT NOT NULL, object TEXT NOT NULL,
+        facts TEXT NOT NULL, PRIMARY KEY (cluster, namespace, object)) STRICT""",
+    "CREATE INDEX requests_started ON requests (cluster, started_at)",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -196,6 +212,7 @@ def schema() -> Migrations:
     migrations(name="0001_start")(first)
     migrations(name="0002_recovery")(_statements(RECOVERY, THREADS))
     migrations(name="0003_watching")(_statements(WATCHING))
+    migrations(name="0004_changes")(_statements(CHANGES))
     return migrations
 
 

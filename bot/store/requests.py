@@ -171,6 +171,33 @@ def find(
     return [_made(row) for row in every(db, sql, [*params, limit])]
 
 
+def begun(
+    db: Database,
+    *,
+    cluster: str,
+    since: int,
+    until: int,
+    commands: Collection[str],
+    namespace: str = "",
+    app: str = "",
+    limit: int = 500,
+) -> list[Request]:
+    """Operations that began to run in a time (microseconds; `until` excluded), newest first.
+
+    An app's are those in its name, and those of its namespace that belong to no app alone.
+    """
+    sql = """SELECT * FROM requests WHERE cluster = :cluster
+        AND started_at >= :since AND started_at < :until
+        AND command IN (SELECT value FROM json_each(:commands))
+        AND (:namespace = '' OR namespace = :namespace)
+        AND (:app = '' OR app = :app OR (app = '' AND :namespace <> ''))
+        ORDER BY started_at DESC, id DESC LIMIT :limit"""
+    where = {"cluster": cluster, "since": since, "until": until, "limit": limit}
+    names = dump(sorted(commands))
+    rows = every(db, sql, {**where, "commands": names, "namespace": namespace, "app": app})
+    return [_made(row) for row in rows]
+
+
 def count_states(db: Database) -> dict[State, int]:
     """How many requests stand where; every state is named."""
     found = {
