@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
@@ -57,6 +58,14 @@ def _actor(value: str) -> str | None:
     if _ACTOR.fullmatch(value):
         return None
     return f"{names.clip(value)} is no actor: write slack:TEAM/USER, os:HOST/NAME or system:NAME"
+
+
+def _timezone(value: str) -> str | None:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # unknown, or no name of a file at all
+        return f"{names.clip(value)} is no time zone: write a name such as Europe/Berlin"
+    return None
 
 
 def _unless_empty(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
@@ -121,3 +130,14 @@ Chart = Annotated[str, _sound(_chart)]
 Selector = Annotated[str, _sound(_selector)]
 Workload = Annotated[str, _sound(_alias)]
 Least = Annotated[Literal["run", "confirm", "type"], BeforeValidator(_supported)]
+Timezone = Annotated[str, _sound(_timezone)]
+TimeOfDay = Annotated[
+    str, _matching(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00", "write a time of day as 07:00")
+]
+Mention = Annotated[
+    str,
+    _matching(
+        r"slack(-group)?:[A-Z0-9]+/[A-Z0-9]+",
+        "write whom to call as slack-group:TEAM/GROUP or slack:TEAM/USER",
+    ),
+]
