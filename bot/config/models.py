@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, SecretStr, ValidationInfo, model_validator
 
 from bot.config.base import Model
+from bot.config.graphs import GraphConfig
 from bot.config.values import (
     Actor,
     Channel,
@@ -255,6 +256,7 @@ class Config(Model):
         persons: A person's name → all actors that are this person.
         admins: Actors that are admin from the start.
         policy: Command → the least that it asks of a person; it only raises.
+        graphs: More graphs for the catalogue; one of a shipped name replaces that one.
         commands: Dotted modules with users' own commands.
     """
 
@@ -268,6 +270,7 @@ class Config(Model):
     admins: tuple[Actor, ...] = ()
     policy: dict[str, Least] = {}
     freezes: tuple[FreezeConfig, ...] = ()
+    graphs: dict[Name, GraphConfig] = {}
     commands: tuple[Module, ...] = ()
     helm: HelmConfig = HelmConfig()
 
