@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from bot.desk import Desk
     from bot.render.document import Document
     from bot.render.plot import Artist
+    from integrations.alertmanager import Alertmanager
     from integrations.helm.client import Helm
     from integrations.kubernetes.client import KubeClient
+    from integrations.prometheus import Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster and the clients that reach it."""
+    """One cluster and the clients that reach it; None for a system that is not configured."""
 
     name: str
     config: ClusterConfig
     kube: KubeClient
     helm: Helm
+    prometheus: Prometheus | None = None
+    alertmanager: Alertmanager | None = None
 
 
 @dataclass(frozen=True, slots=True)

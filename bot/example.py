@@ -41,8 +41,16 @@ clusters:
     # kubeconfig: /etc/onprem/kubeconfig
     # context: main
     # velero_namespace: velero
-    # prometheus: http://prometheus.monitoring:9090
-    # alertmanager: http://alertmanager.monitoring:9093
+    # prometheus:             # or the address alone: http://prometheus.monitoring:9090
+    #   url: http://prometheus.monitoring:9090
+    #   jobs: {node: node-exporter}     # what its scrape jobs are called, where not as usual
+    # alertmanager:           # both can have all of this
+    #   url: https://alertmanager.example.com
+    #   token_file: secrets/alertmanager-token
+    #   username: onprem      # with password_file, instead of a token
+    #   password_file: secrets/alertmanager-password
+    #   ca_file: /etc/onprem/ca.pem
+    #   verify: true
     # rancher:
     #   url: https://rancher.example.com
     #   token_file: secrets/rancher-token

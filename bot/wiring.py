@@ -12,7 +12,7 @@ import structlog
 from bot import registry
 from bot.alerts import Threads
 from bot.clock import now
-from bot.config import ClusterConfig, Config
+from bot.config import ClusterConfig, Config, ServerConfig
 from bot.context import Asker, Cluster
 from bot.desk import Desk, Powers
 from bot.engine import Engine, Observer, Parts, Replier
@@ -32,10 +32,13 @@ from bot.terminal.client import SOCKET
 from bot.terminal.server import TerminalReplier, TerminalServer
 from bot.translation import translate
 from integrations import probes
+from integrations.alertmanager import Alertmanager
 from integrations.helm.binary import HelmBinary, find_helm
 from integrations.helm.client import Helm
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
+from integrations.prometheus import Prometheus
+from integrations.server import Server
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +82,10 @@ class Clusters:
         """Closes all connections."""
         for cluster in (*self._open.values(), *self._left):
             await cluster.kube.close()
+            if cluster.prometheus is not None:
+                cluster.prometheus.close()
+            if cluster.alertmanager is not None:
+                await cluster.alertmanager.close()
 
     def _connect(self, name: str, settings: ClusterConfig) -> Cluster:
         kubeconfig = settings.kubeconfig
@@ -90,7 +97,14 @@ class Clusters:
             context=settings.context,
             timeout=int(self._config().helm.timeout),
         )
-        return Cluster(name, settings, kube, helm)
+        return Cluster(
+            name,
+            settings,
+            kube,
+            helm,
+            Prometheus(server_of(settings.prometheus)) if settings.prometheus else None,
+            Alertmanager(server_of(settings.alertmanager)) if settings.alertmanager else None,
+        )
 
 
 @dataclass
@@ -268,8 +282,21 @@ def secret_values(config: Config) -> list[str]:
     """Secrets that the configuration holds, for the redactor."""
     slack = config.slack
     held = [slack.bot_token, slack.app_token, slack.signing_secret] if slack else []
-    held += [c.rancher.token for c in config.clusters.values() if c.rancher]
+    for cluster in config.clusters.values():
+        held += [cluster.rancher.token] if cluster.rancher else []
+        for server in (cluster.prometheus, cluster.alertmanager):
+            held += [server.token, server.password] if server else []
     return [secret.get_secret_value() for secret in held if secret is not None]
+
+
+def server_of(settings: ServerConfig) -> Server:
+    """How a configured server is reached."""
+    token, password = (
+        s.get_secret_value() if s else "" for s in (settings.token, settings.password)
+    )
+    return Server(
+        settings.url, token, settings.username, password, settings.ca_file, settings.verify
+    )
 
 
 async def probe_all(
@@ -283,9 +310,9 @@ async def probe_all(
         if found[0].ok and watched(config, name):
             found.append(await probes.probe_velero(kube, settings.velero_namespace))
         if settings.prometheus:
-            found.append(await probes.probe_prometheus(settings.prometheus))
+            found.append(await probes.probe_prometheus(server_of(settings.prometheus)))
         if settings.alertmanager:
-            found.append(await probes.probe_alertmanager(settings.alertmanager))
+            found.append(await probes.probe_alertmanager(server_of(settings.alertmanager)))
         if settings.rancher:
             found.append(await probes.probe_rancher(settings.rancher.url))
         rows += [

@@ -9,12 +9,14 @@ from typing import Any
 
 import aiohttp
 
+from integrations.alertmanager import Alertmanager
 from integrations.errors import IntegrationError
 from integrations.kubernetes import outage
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import NotFound, StatusError
 from integrations.kubernetes.kinds import POD, Kind
 from integrations.prometheus import Prometheus
+from integrations.server import Server
 
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0, sock_connect=3.0)
 _BACKUP_LOCATION = Kind("velero.io/v1", "backupstoragelocations", "BackupStorageLocation")
@@ -52,23 +54,26 @@ async def probe_kubernetes(client: KubeClient) -> Probe:
     return await _guarded(f"Kubernetes {client.cluster}", version)
 
 
-async def probe_prometheus(url: str) -> Probe:
+async def probe_prometheus(server: Server | str) -> Probe:
     """Ask Prometheus for its version."""
-    prometheus = Prometheus(url)
+    prometheus = Prometheus(server)
     try:
         return await _guarded("Prometheus", prometheus.probe)
     finally:
         prometheus.close()
 
 
-async def probe_alertmanager(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe:
+async def probe_alertmanager(server: Server | str) -> Probe:
     """Ask Alertmanager (v2 API) for its version."""
+    alertmanager = Alertmanager(server)
 
     async def version() -> str:
-        answer = await _get_json("Alertmanager", url, "/api/v2/status", tls)
-        return str((answer.get("versionInfo") or {}).get("version") or "")
+        return (await alertmanager.status()).version
 
-    return await _guarded("Alertmanager", version)
+    try:
+        return await _guarded("Alertmanager", version)
+    finally:
+        await alertmanager.close()
 
 
 async def probe_rancher(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe:

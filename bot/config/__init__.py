@@ -19,6 +19,7 @@ from bot.config.models import (
     SlackConfig,
     StateConfig,
 )
+from bot.config.servers import PrometheusConfig, ServerConfig
 from bot.config.values import parse_duration
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "FreezeConfig",
     "HelmConfig",
     "ProbeConfig",
+    "PrometheusConfig",
     "RancherConfig",
+    "ServerConfig",
     "SlackConfig",
     "StateConfig",
     "load",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from bot.config.models import AppConfig, ClusterConfig, Config, SlackConfig
+from bot.config.servers import ServerConfig
 from bot.data import shipped
 
 Finding = tuple[tuple[str, ...], str]
@@ -74,6 +75,21 @@ def _cluster(at: tuple[str, ...], cluster: ClusterConfig) -> Iterator[Finding]:
         yield (*at, "kubeconfig"), f"there is no file {cluster.kubeconfig}"
     if cluster.rancher and not cluster.rancher.token:
         yield (*at, "rancher"), "give its token or token_file"
+    for kind in ("prometheus", "alertmanager"):
+        yield from _server((*at, kind), getattr(cluster, kind))
+
+
+def _server(at: tuple[str, ...], server: ServerConfig | None) -> Iterator[Finding]:
+    if server is None:
+        return
+    if server.token and server.username:
+        yield (*at, "username"), "give a token, or username and password, not both"
+    if bool(server.username) != bool(server.password or server.password_file):
+        yield (*at, "username"), "username and password belong together"
+    if server.ca_file and not server.ca_file.is_file():
+        yield (*at, "ca_file"), f"there is no file {server.ca_file}"
+    if server.ca_file and not server.verify:
+        yield (*at, "verify"), "with a ca_file, certificates are checked: leave verify out"
 
 
 def _slack(slack: SlackConfig, clusters: Collection[str]) -> Iterator[Finding]:

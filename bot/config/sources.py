@@ -27,7 +27,12 @@ from bot.config.models import Config
 from bot.place import PREFIX
 
 Finding = tuple[tuple[str, ...], str]
-_SECRETS = {("slack",): ("bot_token", "app_token", "signing_secret"), ("rancher",): ("token",)}
+_SLACK = ("bot_token", "app_token", "signing_secret")
+_SERVERS = {
+    "rancher": ("token",),
+    "prometheus": ("token", "password"),
+    "alertmanager": ("token", "password"),
+}
 
 
 class _Base(BaseSettings):
@@ -67,12 +72,12 @@ def holders(data: Any) -> Iterator[tuple[tuple[str, ...], dict[str, Any], tuple[
     """Yields every mapping that may hold secrets: its path, itself, the names of the secrets."""
     slack = data.get("slack")
     if isinstance(slack, dict):
-        yield ("slack",), slack, _SECRETS["slack",]
+        yield ("slack",), slack, _SLACK
     clusters = data.get("clusters")
     for name, cluster in clusters.items() if isinstance(clusters, dict) else ():
-        rancher = cluster.get("rancher") if isinstance(cluster, dict) else None
-        if isinstance(rancher, dict):
-            yield ("clusters", str(name), "rancher"), rancher, _SECRETS["rancher",]
+        for kind, secrets in _SERVERS.items() if isinstance(cluster, dict) else ():
+            if isinstance(server := cluster.get(kind), dict):
+                yield ("clusters", str(name), kind), server, secrets
 
 
 def read_secret_files(data: dict[str, Any], base: Path) -> Iterator[Finding]:

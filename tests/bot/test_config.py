@@ -135,7 +135,7 @@ persons: {a: [bob], b: ["slack:T1/U1"], c: ["slack:T1/U1"]}
         "6: slack.channels.C123.cluster: there is no cluster “labb”; did you mean “lab”?",
         "7: slack.channels.general: give a channel's id",
         "10: clusters.Bad_Name: “Bad_Name” is not a name",
-        "10: clusters.Bad_Name.prometheus: give an address",
+        "10: clusters.Bad_Name.prometheus.url: give an address",
         "12: apps.parse.namespace: is missing",
         "13: apps.parse.clusters.0: there is no cluster “labbb”",
         "14: apps.parse.chart: there is no builtin chart “parse-servr”; did you mean",

@@ -16,6 +16,7 @@ from integrations.prometheus import (
     QueryRefused,
     QueryTimeout,
 )
+from integrations.server import Server
 
 
 class Fake:
@@ -51,7 +52,7 @@ async def url(fake: Fake) -> AsyncIterator[str]:
 
 @pytest.fixture
 def prometheus(url: str) -> Any:
-    client = Prometheus(url, headers={"Authorization": "Bearer t"})
+    client = Prometheus(Server(url, token="t"))
     yield client
     client.close()
 
