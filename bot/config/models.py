@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, Field, SecretStr, ValidationInfo, model_vali
 
 from bot.config.base import Model
 from bot.config.graphs import GraphConfig
+from bot.config.servers import PrometheusConfig, ServerConfig
 from bot.config.values import (
     Actor,
     Channel,
@@ -97,8 +98,8 @@ class ClusterConfig(Model):
     kubeconfig: File | None = None
     context: str | None = None
     in_cluster: bool = False
-    prometheus: Url | None = None
-    alertmanager: Url | None = None
+    prometheus: PrometheusConfig | None = None
+    alertmanager: ServerConfig | None = None
     velero_namespace: Namespace = "velero"
     rancher: RancherConfig | None = None
 
