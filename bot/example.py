@@ -43,7 +43,8 @@ clusters:
     # velero_namespace: velero
     # prometheus:             # or the address alone: http://prometheus.monitoring:9090
     #   url: http://prometheus.monitoring:9090
-    #   jobs: {node: node-exporter}     # what its scrape jobs are called, where not as usual
+    #   jobs:                   # what its scrape jobs are called, where not as usual
+    #     node: node-exporter
     # alertmanager:           # both can have all of this
     #   url: https://alertmanager.example.com
     #   token_file: secrets/alertmanager-token
