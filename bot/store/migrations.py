@@ -195,6 +195,41 @@ CHANGES = (
     "CREATE INDEX requests_started ON requests (cluster, started_at)",
 )
 
+ALERTS = (
+    """CREATE TABLE episodes (
+        id TEXT PRIMARY KEY, cluster TEXT NOT NULL, receiver TEXT NOT NULL,
+        group_key TEXT NOT NULL, labels TEXT NOT NULL, shared TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('firing', 'resolved', 'lost')),
+        title TEXT NOT NULL, severity TEXT NOT NULL, firing INTEGER NOT NULL,
+        total INTEGER NOT NULL, truncated INTEGER NOT NULL, source TEXT NOT NULL,
+        channel TEXT NOT NULL, message_key TEXT NOT NULL, storm TEXT NOT NULL,
+        muted TEXT NOT NULL, owner TEXT NOT NULL, owner_person TEXT NOT NULL, owned_at INTEGER,
+        created_at INTEGER NOT NULL, opened_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+        closed_at INTEGER, revision INTEGER NOT NULL, shown INTEGER NOT NULL,
+        picture TEXT NOT NULL) STRICT""",
+    """CREATE UNIQUE INDEX episodes_open ON episodes (cluster, receiver, group_key)
+        WHERE closed_at IS NULL""",
+    "CREATE INDEX episodes_group ON episodes (cluster, receiver, group_key, closed_at)",
+    "CREATE INDEX episodes_untold ON episodes (changed_at) WHERE revision > shown",
+    "CREATE INDEX episodes_channel ON episodes (channel, created_at)",
+    "CREATE INDEX episodes_storm ON episodes (storm) WHERE storm <> ''",
+    "CREATE INDEX episodes_message ON episodes (message_key)",
+    """CREATE TABLE alerts (
+        episode TEXT NOT NULL REFERENCES episodes (id) ON DELETE CASCADE,
+        fingerprint TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('firing', 'resolved', 'lost')),
+        labels TEXT NOT NULL, annotations TEXT NOT NULL, cut INTEGER NOT NULL,
+        starts_at INTEGER NOT NULL, ends_at INTEGER, source TEXT NOT NULL,
+        seen_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, told TEXT NOT NULL,
+        missing_since INTEGER, PRIMARY KEY (episode, fingerprint)) STRICT""",
+    "CREATE INDEX alerts_fingerprint ON alerts (fingerprint) WHERE status = 'firing'",
+    """CREATE TABLE storms (
+        id TEXT PRIMARY KEY, channel TEXT NOT NULL, opened_at INTEGER NOT NULL,
+        changed_at INTEGER NOT NULL, calm_at INTEGER, closed_at INTEGER,
+        revision INTEGER NOT NULL, shown INTEGER NOT NULL) STRICT""",
+    "CREATE INDEX storms_open ON storms (channel) WHERE closed_at IS NULL",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -213,6 +248,7 @@ def schema() -> Migrations:
     migrations(name="0002_recovery")(_statements(RECOVERY, THREADS))
     migrations(name="0003_watching")(_statements(WATCHING))
     migrations(name="0004_changes")(_statements(CHANGES))
+    migrations(name="0005_alerts")(_statements(ALERTS))
     return migrations
 
 

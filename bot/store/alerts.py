@@ -1,0 +1,180 @@
+"""Alerts from outside: episodes of a group, and the alerts that each of them has had.
+
+An episode is written when a notification comes, and told later: `revision` counts what happened,
+`shown` how far that has been told. What each alert was told as stands in its row, so that a kill
+between the two loses nothing and repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from bot.store.rows import changed, dump, every, first, load
+
+FIRING, RESOLVED, LOST = "firing", "resolved", "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One time that a group of alerts fired, from its first alert to the end of its last.
+
+    Attributes:
+        id: Short, for people to type.
+        group_key: Alertmanager's name of the group.
+        labels: The labels that make the group, whole and exact.
+        shared: Labels that all of its alerts have.
+        state: firing, resolved or lost (Alertmanager does not know it any more).
+        title: One line.
+        severity: The worst among its alerts.
+        firing: How many of its alerts fire.
+        total: How many alerts it has had.
+        truncated: How many Alertmanager left out of its last notification.
+        source: Where Alertmanager shows the group.
+        channel: Where it is told; empty while it is not.
+        message_key: Our name for its root message; empty while it has none.
+        storm: The storm whose summary tells of it in place of a root; usually empty.
+        muted: Why it is not told; usually empty.
+        owner: Actor who took it; empty when nobody has.
+        owner_person: The person behind that actor.
+        created_at: When the bot heard of it, microseconds UTC by its own clock.
+        opened_at: Since when it holds, by the alerts themselves, never later than `created_at`.
+        picture: What its thread has of a graph: nothing yet, `done`, or `none` for never.
+    """
+
+    id: str
+    cluster: str
+    receiver: str
+    group_key: str
+    labels: Mapping[str, str]
+    shared: Mapping[str, str]
+    state: str
+    title: str
+    severity: str
+    firing: int
+    total: int
+    truncated: int
+    source: str
+    channel: str
+    message_key: str
+    storm: str
+    muted: str
+    owner: str
+    owner_person: str
+    owned_at: int | None
+    created_at: int
+    opened_at: int
+    changed_at: int
+    closed_at: int | None
+    revision: int
+    shown: int
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert of an episode.
+
+    Attributes:
+        fingerprint: Alertmanager's name of the alert: a hash of its labels.
+        status: firing, resolved or lost.
+        labels: Cut to a sound number and length; `cut` tells how many are left out.
+        ends_at: When it ended, microseconds UTC; None while it fires.
+        source: Where Prometheus shows its rule.
+        seen_at: When the bot heard of it first.
+        changed_at: When its status changed last, by the bot's clock.
+        told: The status that its thread has heard of; empty before.
+        missing_since: Since when Alertmanager does not know it.
+    """
+
+    episode: str
+    fingerprint: str
+    status: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = field(repr=False)
+    cut: int
+    starts_at: int
+    ends_at: int | None
+    source: str
+    seen_at: int
+    changed_at: int
+    told: str
+    missing_since: int | None
+
+
+def find(db: Database, episode: str) -> Episode | None:
+    """The episode of that short id, however it is typed; None when there is none."""
+    row = first(db, "SELECT * FROM episodes WHERE id = ?", [episode.strip().lower()])
+    return _episode(row) if row else None
+
+
+def at_message(db: Database, message_key: str) -> Episode | None:
+    """The episode that a root message is about."""
+    row = first(db, "SELECT * FROM episodes WHERE message_key = ?", [message_key])
+    return _episode(row) if row else None
+
+
+def standing(db: Database, cluster: str = "", limit: int = 1000) -> list[Episode]:
+    """Episodes that still fire, the newest first; of all clusters when none is named."""
+    rows = every(
+        db,
+        """SELECT * FROM episodes WHERE closed_at IS NULL AND (:cluster = '' OR cluster = :cluster)
+        ORDER BY opened_at DESC, id LIMIT :limit""",
+        {"cluster": cluster, "limit": limit},
+    )
+    return [_episode(row) for row in rows]
+
+
+def alerts_of(db: Database, episode: str, limit: int = 1000) -> list[AlertRow]:
+    """The alerts of an episode, those that fire first, each kind in the order they came."""
+    rows = every(
+        db,
+        """SELECT * FROM alerts WHERE episode = ?
+        ORDER BY status <> 'firing', seen_at, fingerprint LIMIT ?""",
+        [episode, limit],
+    )
+    return [_alert(row) for row in rows]
+
+
+def own(db: Database, episode: str, actor: str, person: str, now: int) -> bool:
+    """Writes down who takes care of an episode, and has it shown; False when it is over.
+
+    An empty actor gives it back.
+    """
+    sql = """UPDATE episodes SET owner = ?, owner_person = ?, owned_at = ?, changed_at = ?,
+        revision = revision + 1 WHERE id = ? AND closed_at IS NULL"""
+    at = now if actor else None
+    return changed(db, sql, [actor, person, at, now, episode]) == 1
+
+
+def touch(db: Database, episode: str, now: int) -> bool:
+    """Has an episode shown again, when something about it changed that is kept elsewhere."""
+    sql = "UPDATE episodes SET revision = revision + 1, changed_at = ? WHERE id = ?"
+    return changed(db, sql, [now, episode]) == 1
+
+
+def put(db: Database, episode: Episode) -> None:
+    """Writes an episode, new or known."""
+    values = {name: getattr(episode, name) for name in _COLUMNS}
+    values |= {"labels": dump(dict(episode.labels)), "shared": dump(dict(episode.shared))}
+    changed(db, _PUT, values)
+
+
+def _episode(row: Mapping[str, Any]) -> Episode:
+    return Episode(**{**row, "labels": load(row["labels"]), "shared": load(row["shared"])})
+
+
+def _alert(row: Mapping[str, Any]) -> AlertRow:
+    read = {key: load(row[key]) for key in ("labels", "annotations")}
+    return AlertRow(**{**row, **read})
+
+
+_COLUMNS = tuple(Episode.__dataclass_fields__)
+_PUT = (
+    f"INSERT INTO episodes ({', '.join(_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
+)
