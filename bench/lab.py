@@ -223,6 +223,8 @@ def _scale(place: Place, figures: Figures, times: int) -> None:
             took = _our_scale(config.parent / "state" / "onprem.sock", place.audit, size)
             words = ("scale", "deployment/theirs", "--namespace=sizes", f"--replicas={size}")
             also = rig.timed(place.kube(*words))
+            # The bot follows its own to the end; what kubectl leaves behind must not burden it.
+            rig.timed(place.kube("rollout", "status", *words[1:3]))
             if n:
                 ours.append(took)
                 theirs.append(also)

@@ -92,9 +92,12 @@ def _options(words: list[str]) -> Options:
 
 
 def _dispatch(options: Options) -> int:
-    from bot import host
-
     first, *rest = options.words
+    own = first in {name.partition(" ")[0] for name in HOST_COMMANDS}
+    if not own and not options.sandbox and options.kubeconfig is None:
+        return _command(options)
+    from bot import host  # only now: it loads what asking the running bot does not need
+
     if first == "state" and rest:
         return host.state(_config(options), rest)
     if first == "run":
@@ -114,12 +117,16 @@ def _dispatch(options: Options) -> int:
 
 def _command(options: Options) -> int:
     """Asks the running bot, for which its tokens need not be readable; else is the bot."""
-    from bot import host
     from bot.place import state_directory
+    from bot.terminal.client import reach
 
     directory = state_directory(_place(options))
-    code = host.reach(directory, options.words) if directory else None
-    return host.command(_config(options), options.words) if code is None else code
+    code = reach(directory, options.words) if directory else None
+    if code is None:
+        from bot import host
+
+        return host.command(_config(options), options.words)
+    return code
 
 
 def _config(options: Options) -> Config:

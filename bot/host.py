@@ -21,10 +21,10 @@ import yaml
 
 from bot import example
 from bot.errors import Failed, Refused, UsageError
+from bot.terminal.client import SOCKET, Interrupted, Screen, reach, screen_for, talk
 
 if TYPE_CHECKING:
     from bot.config import Config
-    from bot.terminal.client import Screen
 
 STATE_FILES = ("onprem.db", "workflows.db")
 SETTLE_SECONDS = 3600.0
@@ -77,35 +77,7 @@ def command(
     code = reach(directory, words)
     if code is not None:
         return code
-    return asyncio.run(_alone(config, words, _screen(words), leave))
-
-
-def reach(directory: Path, words: Sequence[str]) -> int | None:
-    """A command through the bot whose state is there; None when no bot runs.
-
-    Raises:
-        Refused: One may run, but not for this user.
-    """
-    from bot.terminal.client import SOCKET, talk
-
-    path = directory / SOCKET
-    try:
-        return talk(path, words, _screen(words))
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-        return None
-    except PermissionError:
-        raise Refused(
-            "The running bot may not be asked",
-            why=f"{path} belongs to another user",
-            hint="Join its group, or ask through Slack",
-        ) from None
-
-
-def _screen(words: Sequence[str]) -> Screen:
-    from bot.terminal.client import Screen
-
-    interactive = sys.stdin.isatty() and sys.stderr.isatty()
-    return Screen(as_json="--json" in words, interactive=interactive)
+    return asyncio.run(_alone(config, words, screen_for(words), leave))
 
 
 def trial(kubeconfig: Path, words: Sequence[str]) -> int:
@@ -189,7 +161,6 @@ async def _alone(
 ) -> int:
     from bot import main
     from bot.logs import configure_logging  # costs a tenth of a second that asking a bot need not
-    from bot.terminal.client import SOCKET, Interrupted, talk
 
     configure_logging(quiet=True)
     path = config.state.directory / SOCKET

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from bot.errors import Refused
 from bot.render import terminal
 from bot.render.document import Actions, Button, Document, Progress, from_json
 from bot.render.text import clean
@@ -76,6 +77,31 @@ class Screen:
         """Prints the result for machines."""
         if self.as_json:
             self.out.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def screen_for(words: Sequence[str]) -> Screen:
+    """The terminal that this process was started in."""
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    return Screen(as_json="--json" in words, interactive=interactive)
+
+
+def reach(directory: Path, words: Sequence[str]) -> int | None:
+    """A command through the bot whose state is there; None when no bot runs.
+
+    Raises:
+        Refused: One may run, but not for this user.
+    """
+    path = directory / SOCKET
+    try:
+        return talk(path, words, screen_for(words))
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return None
+    except PermissionError:
+        raise Refused(
+            "The running bot may not be asked",
+            why=f"{path} belongs to another user",
+            hint="Join its group, or ask through Slack",
+        ) from None
 
 
 def talk(path: Path, words: Sequence[str], screen: Screen, stop: int | None = None) -> int:
