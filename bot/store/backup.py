@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from bot.errors import StoreUnavailable, UsageError
 from bot.store import (
+    alert_acts,
     alert_threads,
     messages,
     migrations,
@@ -116,6 +117,7 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
         "offers": offers.prune(db, before),
         "threads": alert_threads.prune(db, before),
         "outside changes": outside_changes.prune(db, before),
+        "alert acts": alert_acts.prune(db, before),
     }
 
 

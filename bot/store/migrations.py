@@ -230,6 +230,18 @@ ALERTS = (
     "CREATE INDEX storms_open ON storms (channel) WHERE closed_at IS NULL",
 )
 
+ALERT_ACTS = (
+    """CREATE TABLE alert_silences (
+        cluster TEXT NOT NULL, silence TEXT NOT NULL, episode TEXT NOT NULL,
+        person TEXT NOT NULL, actor TEXT NOT NULL, request_id TEXT NOT NULL,
+        comment TEXT NOT NULL, covers INTEGER NOT NULL, starts_at INTEGER NOT NULL,
+        ends_at INTEGER NOT NULL, ended_at INTEGER,
+        PRIMARY KEY (cluster, silence, episode)) STRICT""",
+    "CREATE INDEX alert_silences_episode ON alert_silences (episode) WHERE ended_at IS NULL",
+    """CREATE TABLE alert_escalations (
+        episode TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT""",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -249,6 +261,7 @@ def schema() -> Migrations:
     migrations(name="0003_watching")(_statements(WATCHING))
     migrations(name="0004_changes")(_statements(CHANGES))
     migrations(name="0005_alerts")(_statements(ALERTS))
+    migrations(name="0006_alert_acts")(_statements(ALERT_ACTS))
     return migrations
 
 

@@ -160,7 +160,7 @@ async def test_a_database_that_somebody_locks_refuses_then_works_again(open_stor
 
 
 async def test_a_full_database_refuses_and_recovers_when_space_returns(open_store):
-    store = await open_store(max_page_count=80)
+    store = await open_store(max_page_count=130)
 
     async def until_full() -> None:
         for n in range(200):

@@ -1,0 +1,145 @@
+"""What people did about alerts: silences that hold an episode's alerts back, and escalations.
+
+Alertmanager is the truth about silences; these rows are what was told of them. Who owns an episode
+stands in its own row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from sqlite_utils import Database
+
+from bot.store.rows import changed, every, first
+
+
+@dataclass(frozen=True, slots=True)
+class Silencing:
+    """One silence as it concerns one episode.
+
+    Attributes:
+        silence: Alertmanager's id.
+        person: Who made it, as Alertmanager has it.
+        actor: The actor, when it was made here; else empty.
+        request_id: The request that made it, when it was made here; else empty.
+        covers: How many of the episode's alerts it holds back.
+        starts_at: Microseconds UTC.
+        ended_at: When it was told to be over; None while it holds.
+    """
+
+    cluster: str
+    silence: str
+    episode: str
+    person: str
+    actor: str
+    request_id: str
+    comment: str
+    covers: int
+    starts_at: int
+    ends_at: int
+    ended_at: int | None = None
+
+
+def put(db: Database, silencing: Silencing) -> None:
+    """Writes what a silence is to an episode, new or known."""
+    changed(db, _PUT, {name: getattr(silencing, name) for name in _COLUMNS})
+
+
+def of_episode(db: Database, episode: str) -> list[Silencing]:
+    """Silences that hold an episode back, the one that lasts longest first."""
+    rows = every(
+        db,
+        """SELECT * FROM alert_silences WHERE episode = ? AND ended_at IS NULL
+        ORDER BY ends_at DESC, silence""",
+        [episode],
+    )
+    return [Silencing(**row) for row in rows]
+
+
+def standing(db: Database, cluster: str) -> list[Silencing]:
+    """All that was told of silences of a cluster and is not over."""
+    rows = every(
+        db,
+        """SELECT * FROM alert_silences WHERE cluster = ? AND ended_at IS NULL
+        ORDER BY silence, episode""",
+        [cluster],
+    )
+    return [Silencing(**row) for row in rows]
+
+
+def end(db: Database, cluster: str, silence: str, now: int) -> list[str]:
+    """Notes that a silence is over; returns the episodes that it held back."""
+    rows = every(
+        db,
+        """UPDATE alert_silences SET ended_at = ? WHERE cluster = ? AND silence = ?
+        AND ended_at IS NULL RETURNING episode""",
+        [now, cluster, silence],
+    )
+    return [str(row["episode"]) for row in rows]
+
+
+def episodes_by_alert(db: Database, cluster: str) -> dict[str, list[str]]:
+    """Fingerprint of each alert that fires on a cluster → the open episodes it belongs to."""
+    rows = every(
+        db,
+        """SELECT alerts.fingerprint, alerts.episode FROM alerts
+        JOIN episodes ON episodes.id = alerts.episode
+        WHERE episodes.cluster = ? AND episodes.closed_at IS NULL AND alerts.status = 'firing'""",
+        [cluster],
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(str(row["fingerprint"]), []).append(str(row["episode"]))
+    return found
+
+
+def escalate(db: Database, episode: str, now: int) -> bool:
+    """Notes that somebody is called about an episode; False when that was done before."""
+    sql = "INSERT INTO alert_escalations (episode, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    return changed(db, sql, [episode, now]) == 1
+
+
+def escalated_at(db: Database, episode: str) -> int | None:
+    """When somebody was called about an episode that nobody had taken; None when never."""
+    row = first(db, "SELECT at FROM alert_escalations WHERE episode = ?", [episode])
+    return int(row["at"]) if row else None
+
+
+def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
+    """Episodes told before a moment that fire, that nobody has taken and nobody was called about.
+
+    What a silence holds back as a whole calls nobody, nor does what is muted.
+    """
+    marks = ", ".join("?" for _ in severities)
+    rows = every(
+        db,
+        f"""SELECT id FROM episodes WHERE closed_at IS NULL AND state = 'firing' AND owner = ''
+        AND muted = '' AND severity IN ({marks}) AND created_at <= ?
+        AND id NOT IN (SELECT episode FROM alert_escalations)
+        AND NOT EXISTS (SELECT 1 FROM alert_silences WHERE episode = episodes.id
+            AND ended_at IS NULL AND covers >= firing)
+        ORDER BY created_at, id""",  # noqa: S608 - only question marks
+        [*severities, before],
+    )
+    return [str(row["id"]) for row in rows]
+
+
+def prune(db: Database, before: int) -> int:
+    """Deletes silences and escalations that were over before that moment."""
+    gone = changed(db, "DELETE FROM alert_silences WHERE ended_at < ?", [before])
+    return gone + changed(
+        db,
+        """DELETE FROM alert_escalations WHERE at < ?
+        AND episode NOT IN (SELECT id FROM episodes WHERE closed_at IS NULL)""",
+        [before],
+    )
+
+
+_COLUMNS = tuple(f.name for f in fields(Silencing))
+_PUT = (
+    f"INSERT INTO alert_silences ({', '.join(_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "
+    "ON CONFLICT (cluster, silence, episode) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:])
+)

@@ -1,0 +1,134 @@
+"""Silences and escalations as they were told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.store import alert_acts, alerts
+from bot.store.alert_acts import Silencing
+from bot.store.alerts import Episode
+from bot.store.db import Store
+
+NOW = 1_800_000_000_000_000
+HOUR = 3_600_000_000
+
+
+def episode(name: str, **changes: Any) -> Episode:
+    made = Episode(
+        id=name,
+        cluster="main",
+        receiver="onprem",
+        group_key=f"{{}}:{{alertname={name!r}}}",
+        labels={"alertname": name},
+        shared={"alertname": name},
+        state="firing",
+        title=name,
+        severity="critical",
+        firing=2,
+        total=2,
+        truncated=0,
+        source="",
+        channel="C0OPS",
+        message_key=f"episode/{name}",
+        storm="",
+        muted="",
+        owner="",
+        owner_person="",
+        owned_at=None,
+        created_at=NOW,
+        opened_at=NOW,
+        changed_at=NOW,
+        closed_at=None,
+        revision=1,
+        shown=1,
+        picture="",
+    )
+    return replace(made, **changes)
+
+
+def silencing(silence: str, about: str, **changes: Any) -> Silencing:
+    made = Silencing("main", silence, about, "ann", "", "", "disks", 2, NOW, NOW + HOUR)
+    return replace(made, **changes)
+
+
+async def test_a_silence_holds_until_it_is_ended_for_all_its_episodes(store: Store) -> None:
+    def work(db: Any) -> Any:
+        for one in (
+            silencing("s1", "e1"),
+            silencing("s1", "e2"),
+            silencing("s2", "e1", ends_at=NOW + 2 * HOUR),
+            silencing("s1", "e3", cluster="other"),
+        ):
+            alert_acts.put(db, one)
+        alert_acts.put(db, silencing("s1", "e1", covers=1))
+        before = [(s.silence, s.covers) for s in alert_acts.of_episode(db, "e1")]
+        gone = sorted(alert_acts.end(db, "main", "s1", NOW + HOUR))
+        again = alert_acts.end(db, "main", "s1", NOW + HOUR)
+        after = [s.silence for s in alert_acts.of_episode(db, "e1")]
+        left = [(s.silence, s.episode) for s in alert_acts.standing(db, "main")]
+        return before, gone, again, after, left
+
+    assert await store.write(work) == (
+        [("s2", 2), ("s1", 1)],
+        ["e1", "e2"],
+        [],
+        ["s2"],
+        [("s2", "e1")],
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"closed_at": NOW, "state": "resolved"},
+        {"owner": "slack:T1/ANN"},
+        {"muted": "maintenance"},
+        {"severity": "warning"},
+        {"created_at": NOW + 1},
+    ],
+    ids=["closed", "owned", "muted", "not critical", "too young"],
+)
+async def test_only_what_nobody_cares_for_is_escalated(store: Store, changes: Any) -> None:
+    def work(db: Any) -> list[str]:
+        alerts.put(db, episode("a"))
+        alerts.put(db, episode("b", **changes))
+        return alert_acts.unowned(db, ("critical",), NOW)
+
+    assert await store.write(work) == ["a"]
+
+
+async def test_a_silence_of_all_its_alerts_keeps_an_episode_from_escalating(store: Store) -> None:
+    def work(db: Any) -> list[str]:
+        for name, covers in (("a", 1), ("b", 2), ("c", 2)):
+            alerts.put(db, episode(name))
+            alert_acts.put(db, silencing(name, name, covers=covers))
+        alert_acts.end(db, "main", "c", NOW)
+        return alert_acts.unowned(db, ("critical",), NOW)
+
+    assert await store.write(work) == ["a", "c"]
+
+
+async def test_an_episode_is_escalated_once(store: Store) -> None:
+    def work(db: Any) -> Any:
+        alerts.put(db, episode("a"))
+        first, second = (alert_acts.escalate(db, "a", NOW + n) for n in range(2))
+        return first, second, alert_acts.unowned(db, ("critical",), NOW)
+
+    assert await store.write(work) == (True, False, [])
+    assert await store.read(lambda db: alert_acts.escalated_at(db, "a")) == NOW
+    assert await store.read(lambda db: alert_acts.escalated_at(db, "b")) is None
+
+
+async def test_old_acts_are_forgotten_but_not_of_what_still_stands(store: Store) -> None:
+    def work(db: Any) -> Any:
+        alerts.put(db, episode("open"))
+        for name in ("open", "closed"):
+            alert_acts.escalate(db, name, NOW)
+        alert_acts.put(db, silencing("s1", "open"))
+        alert_acts.put(db, silencing("s2", "closed", ended_at=NOW))
+        return alert_acts.prune(db, NOW + 1), alert_acts.escalated_at(db, "open")
+
+    assert await store.write(work) == (2, NOW)
