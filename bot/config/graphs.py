@@ -8,7 +8,6 @@ from pydantic import AfterValidator, FiniteFloat, StringConstraints, model_valid
 
 from bot import promql
 from bot.config.base import Model
-from bot.config.values import OptionalName
 
 Unit = Literal[
     "bytes", "bytes/s", "bits/s", "percent", "seconds", "cores", "count", "count/s", "ops/s"
@@ -65,7 +64,6 @@ class GraphConfig(Model):
         most: The axis' upper end, if the values have one.
         description: What to see in it.
         needs: What measures it; said when there is no data.
-        with_app: The graph that is meant instead when an app is named.
         alerts: Names of alerts that this graph explains.
     """
 
@@ -79,7 +77,6 @@ class GraphConfig(Model):
     most: FiniteFloat | None = None
     description: str = ""
     needs: str = ""
-    with_app: OptionalName = ""
     alerts: tuple[str, ...] = ()
 
     @model_validator(mode="after")

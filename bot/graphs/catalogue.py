@@ -71,7 +71,12 @@ class AppPods:
 
 @dataclass(frozen=True)
 class Graph:
-    """One named graph; see `GraphConfig` for what the parts mean."""
+    """One named graph; see `GraphConfig` for what most parts mean.
+
+    Attributes:
+        with_app: The graph that is meant instead when an app is named.
+        jobs: What scrape jobs are called usually, as regular expressions.
+    """
 
     name: str
     title: str
@@ -181,24 +186,32 @@ class Catalogue(Mapping[str, Graph]):
         return next((g for g in reversed(self.graphs.values()) if alertname in g.alerts), None)
 
 
+class _ShippedGraph(GraphConfig):
+    with_app: str = ""
+
+
 class _Shipped(Model):
     jobs: dict[JobKind, str]
     dashboards: dict[str, tuple[str, ...]]
-    graphs: dict[str, GraphConfig]
+    graphs: dict[str, _ShippedGraph]
 
 
 def load(config: Config | None = None) -> Catalogue:
     """The shipped graphs, and those of the configuration, which replace one of the same name."""
     shipped = _Shipped.model_validate(yaml.safe_load(SHIPPED.read_text(encoding="utf-8")))
     described = {**shipped.graphs, **(config.graphs if config else {})}
-    graphs = {name: _graph(name, one, shipped.jobs) for name, one in described.items()}
+    narrow = {name: one.with_app for name, one in shipped.graphs.items()}
+    graphs = {
+        name: _graph(name, one, shipped.jobs, narrow.get(name, ""))
+        for name, one in described.items()
+    }
     return Catalogue(graphs, shipped.dashboards)
 
 
-def _graph(name: str, one: GraphConfig, jobs: Mapping[JobKind, str]) -> Graph:
+def _graph(name: str, one: GraphConfig, jobs: Mapping[JobKind, str], with_app: str) -> Graph:
     limits = tuple(Threshold(t.value, t.tone, t.text, t.below) for t in one.thresholds)
-    rest = {key: getattr(one, key) for key in GraphConfig.model_fields if key != "thresholds"}
-    return Graph(name=name, thresholds=limits, jobs=jobs, **rest)
+    same = {key: getattr(one, key) for key in GraphConfig.model_fields if key != "thresholds"}
+    return Graph(name=name, thresholds=limits, with_app=with_app, jobs=jobs, **same)
 
 
 def _node(name: str) -> str:
