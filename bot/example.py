@@ -113,6 +113,40 @@ persons:
 admins:
   - {actor}
 
+# Alertmanager's webhooks: it posts to http://HOST:9095/alerts/CLUSTER with the token as its bearer.
+# alerts:
+#   token_file: secrets/alerts-token
+#   listen: 127.0.0.1:9095
+#   quiet: 15m                # a group that was over for so long gets a new thread
+#   lost_after: 15m           # not known to Alertmanager for so long: lost sight
+#   watchdog:                 # its silence is told, once it has been heard
+#     alertname: Watchdog
+#     after: 15m
+#   storm:                    # above so many new threads a channel gets one summary
+#     threads: 10
+#     per: 1m
+#   channel: C0123456789      # for alerts that no route takes elsewhere; else the ops channel
+#   mentions:                 # who is called when an alert of that severity opens
+#     critical: [slack-group:T0123456789/S0123456789]
+#   routes:                   # the first that fits counts; * stands for anything
+#     - match:
+#         namespace: [parse, "parse-*"]
+#       channel: C0123456780
+#   quiet_hours:              # posted, but nobody is called
+#     - start: "22:00"
+#       end: "07:00"
+#       days: [mon, tue, wed, thu, fri]    # on which they begin; all unless given
+#       timezone: Europe/Berlin
+#       critical: false       # true: critical alerts call nobody either
+#   maintenance:              # expected: listed, not posted
+#     - start: 2026-12-01T20:00:00Z
+#       end: 2026-12-01T22:00:00Z
+#       reason: new switches
+#   escalate:                 # when nobody takes it
+#     after: 15m
+#     mentions: [slack:T0123456789/U0123456789]
+#     severities: [critical]
+
 # What a change asks before it runs: run, confirm or type (the name). It only ever asks for more.
 # policy:
 #   deploy: confirm

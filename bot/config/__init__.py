@@ -3,6 +3,7 @@
 Not here: what a command does with it, and anything that needs a network (`onprem check` does).
 """
 
+from bot.config.alerting import AlertsConfig
 from bot.config.loading import ConfigFile, load
 from bot.config.models import (
     AliasConfig,
@@ -23,6 +24,7 @@ from bot.config.servers import PrometheusConfig, ServerConfig
 from bot.config.values import parse_duration
 
 __all__ = [
+    "AlertsConfig",
     "AliasConfig",
     "AppConfig",
     "BackupConfig",

@@ -34,6 +34,8 @@ def findings(config: Config, clusters: Collection[str]) -> Iterator[Finding]:
         yield from _cluster(("clusters", name), cluster)
     if config.slack:
         yield from _slack(config.slack, clusters)
+    if config.alerts and not config.alerts.token:
+        yield ("alerts", "token"), "give the token that Alertmanager shows, or token_file"
     for name, app in config.apps.items():
         yield from _app(("apps", name), app, clusters)
     yield from _twice(config)

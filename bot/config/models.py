@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, SecretStr, ValidationInfo, model_validator
 
+from bot.config.alerting import AlertsConfig
 from bot.config.base import Model
 from bot.config.graphs import GraphConfig
 from bot.config.servers import PrometheusConfig, ServerConfig
@@ -274,6 +275,7 @@ class Config(Model):
     graphs: dict[Name, GraphConfig] = {}
     commands: tuple[Module, ...] = ()
     helm: HelmConfig = HelmConfig()
+    alerts: AlertsConfig | None = None
 
     @model_validator(mode="after")
     def _fill_in(self) -> Config:

@@ -73,6 +73,8 @@ def holders(data: Any) -> Iterator[tuple[tuple[str, ...], dict[str, Any], tuple[
     slack = data.get("slack")
     if isinstance(slack, dict):
         yield ("slack",), slack, _SLACK
+    if isinstance(alerts := data.get("alerts"), dict):
+        yield ("alerts",), alerts, ("token",)
     clusters = data.get("clusters")
     for name, cluster in clusters.items() if isinstance(clusters, dict) else ():
         for kind, secrets in _SERVERS.items() if isinstance(cluster, dict) else ():

@@ -7,7 +7,7 @@ between the two loses nothing and repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,6 +163,100 @@ def put(db: Database, episode: Episode) -> None:
     changed(db, _PUT, values)
 
 
+def open_of(db: Database, cluster: str, receiver: str, group_key: str) -> Episode | None:
+    """The episode of a group that is under way; None when it is quiet."""
+    row = first(
+        db,
+        """SELECT * FROM episodes WHERE cluster = ? AND receiver = ? AND group_key = ?
+        AND closed_at IS NULL""",
+        [cluster, receiver, group_key],
+    )
+    return _episode(row) if row else None
+
+
+def closed_since(
+    db: Database, cluster: str, receiver: str, group_key: str, at: int
+) -> Episode | None:
+    """The last episode of a group, unless it was over before a moment."""
+    row = first(
+        db,
+        """SELECT * FROM episodes WHERE cluster = ? AND receiver = ? AND group_key = ?
+        AND closed_at >= ? ORDER BY closed_at DESC LIMIT 1""",
+        [cluster, receiver, group_key, at],
+    )
+    return _episode(row) if row else None
+
+
+def known(db: Database, episode: str, fingerprints: Collection[str]) -> dict[str, AlertRow]:
+    """Those of some alerts that an episode has had, by fingerprint."""
+    rows = every(
+        db,
+        """SELECT * FROM alerts WHERE episode = ?
+        AND fingerprint IN (SELECT value FROM json_each(?))""",
+        [episode, dump(sorted(fingerprints))],
+    )
+    return {row["fingerprint"]: _alert(row) for row in rows}
+
+
+def put_alerts(db: Database, rows: Iterable[AlertRow]) -> None:
+    """Writes alerts, new or known."""
+    for row in rows:
+        values = {name: getattr(row, name) for name in _ALERT_COLUMNS}
+        both = {"labels": dump(dict(row.labels)), "annotations": dump(dict(row.annotations))}
+        changed(db, _PUT_ALERT, {**values, **both})
+
+
+def held_elsewhere(
+    db: Database, cluster: str, receiver: str, fingerprint: str, episode: str
+) -> list[AlertRow]:
+    """The same alert where it still fires in other episodes, as after a change of routes."""
+    rows = every(
+        db,
+        """SELECT a.* FROM alerts a JOIN episodes e ON e.id = a.episode
+        WHERE a.fingerprint = ? AND a.status = 'firing' AND a.episode <> ?
+        AND e.cluster = ? AND e.receiver = ?""",
+        [fingerprint, episode, cluster, receiver],
+    )
+    return [_alert(row) for row in rows]
+
+
+def tally(db: Database, episode: str) -> tuple[int, int]:
+    """How many alerts of an episode fire, and how many it has had."""
+    row = first(
+        db,
+        """SELECT count(*) AS total, coalesce(sum(status = 'firing'), 0) AS firing
+        FROM alerts WHERE episode = ?""",
+        [episode],
+    )
+    return (row["firing"], row["total"]) if row else (0, 0)
+
+
+def ending(db: Database, episode: str) -> str:
+    """What became of an episode of which nothing fires: lost when its last alert was."""
+    row = first(
+        db,
+        """SELECT status FROM alerts WHERE episode = ? ORDER BY changed_at DESC, status LIMIT 1""",
+        [episode],
+    )
+    return str(row["status"]) if row else RESOLVED
+
+
+def bounds(db: Database, episode: str) -> tuple[int, int]:
+    """When the first alert of an episode began and the last one ended; 0 where it is unknown."""
+    row = first(
+        db,
+        """SELECT coalesce(min(nullif(starts_at, 0)), 0) AS first,
+        coalesce(max(ends_at), 0) AS last FROM alerts WHERE episode = ?""",
+        [episode],
+    )
+    return (row["first"], row["last"]) if row else (0, 0)
+
+
+def prune(db: Database, before: int) -> int:
+    """Deletes episodes that were over before that moment, with their alerts."""
+    return changed(db, "DELETE FROM episodes WHERE closed_at < ?", [before])
+
+
 def _episode(row: Mapping[str, Any]) -> Episode:
     return Episode(**{**row, "labels": load(row["labels"]), "shared": load(row["shared"])})
 
@@ -172,9 +266,16 @@ def _alert(row: Mapping[str, Any]) -> AlertRow:
     return AlertRow(**{**row, **read})
 
 
+def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608
+        f"VALUES ({', '.join(f':{name}' for name in columns)}) "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    )
+
+
 _COLUMNS = tuple(Episode.__dataclass_fields__)
-_PUT = (
-    f"INSERT INTO episodes ({', '.join(_COLUMNS)}) "  # noqa: S608
-    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
-)
+_ALERT_COLUMNS = tuple(AlertRow.__dataclass_fields__)
+_PUT = _upsert("episodes", _COLUMNS, ("id",))
+_PUT_ALERT = _upsert("alerts", _ALERT_COLUMNS, ("episode", "fingerprint"))
