@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import SecretStr, model_validator
 
 from bot.config.base import Model
+from bot.config.graphs import JobKind
 from bot.config.values import File, Url
 
 
@@ -38,7 +39,8 @@ class PrometheusConfig(ServerConfig):
     """A Prometheus.
 
     Attributes:
-        jobs: What its scrape jobs are called where that is not usual: `{node: node-exporter}`.
+        jobs: What its scrape jobs are called where that is not usual, as regular expressions:
+            `{node: machines}`.
     """
 
-    jobs: dict[str, str] = {}
+    jobs: dict[JobKind, str] = {}

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.graphs.window import SECOND, Window
 from bot.render.plot import Limit, Line, Panel
 
 if TYPE_CHECKING:
+    from bot.config.graphs import JobKind
     from bot.graphs.catalogue import AppPods, Graph
-    from bot.graphs.window import Window
     from integrations.prometheus import Prometheus, RangeResult, Series
 
 WIDTH = 1200
@@ -64,7 +65,7 @@ async def fetch(
     *,
     app: AppPods | None = None,
     node: str = "",
-    jobs: Mapping[str, str] | None = None,
+    jobs: Mapping[JobKind, str] | None = None,
     width: int = WIDTH,
     most: int = MOST_LINES,
 ) -> Fetched:
@@ -85,17 +86,19 @@ async def fetch(
         PrometheusError: No numbers came.
     """
     step = step_of(window.seconds, width)
-    promql = graph.promql(app=app, node=node, rate=f"{max(RATE, step)}s", jobs=jobs)  # type: ignore[arg-type]
-    end = window.end // 1_000_000 // _FRESH * _FRESH
+    promql = graph.promql(app=app, node=node, rate=f"{max(RATE, step)}s", jobs=jobs)
+    end = window.end // SECOND // _FRESH * _FRESH
     start = end - math.ceil(window.seconds / step) * step
     found = await prometheus.range(promql, start=start, end=end, step=step, most=most)
-    return Fetched(*_lines(graph, found, step), start, end, step, _notes(found))  # type: ignore[misc]
+    lines = tuple(_line(label, one, step) for label, one in _labelled(graph, found.series))
+    told = tuple(line for line in lines if any(map(math.isfinite, line.values)))
+    return Fetched(told, start, end, step, (*found.warnings, *found.infos, *_left_out(found, told)))
 
 
 def panel(graph: Graph, fetched: Fetched) -> Panel:
     """The graph with its numbers, as it is drawn."""
     limits = tuple(Limit(t.value, t.text, t.tone, t.below) for t in graph.thresholds)
-    note = "" if fetched.lines else nothing(graph)
+    said = (*(() if fetched.lines else (nothing(graph),)), *fetched.notes)
     return Panel(
         title=graph.title,
         unit=graph.unit,
@@ -104,10 +107,50 @@ def panel(graph: Graph, fetched: Fetched) -> Panel:
         step=fetched.step,
         zero=graph.zero,
         most=graph.most,
-        note=" ".join((note, *fetched.notes)).strip(),
+        note=" ".join(said),
     )
 
 
 def nothing(graph: Graph) -> str:
-    """Why there may be no numbers."""
-    return f"No data. {graph.needs}".strip()
+    """Says that there are no numbers, which is not the same as zero, and what would bring them."""
+    return "No data in this time." + (f" It needs {graph.needs}." if graph.needs else "")
+
+
+def _labelled(graph: Graph, found: Iterable[Series]) -> list[tuple[str, Series]]:
+    """Each series with its name, in order; equal names get the labels that tell them apart."""
+    named: dict[str, list[Series]] = defaultdict(list)
+    for one in found:
+        named[graph.label(one.labels)[:_LONGEST_LABEL]].append(one)
+    labelled = []
+    for name, group in named.items():
+        if len(group) == 1:
+            labelled.append((name, group[0]))
+            continue
+        keys = sorted({key for one in group for key in one.labels})
+        differing = [key for key in keys if len({one.labels.get(key) for one in group}) > 1]
+        for one in group:
+            said = ", ".join(f"{key}={one.labels.get(key, '')}" for key in differing)
+            labelled.append((f"{name} ({said})"[:_LONGEST_LABEL], one))
+    return sorted(labelled, key=lambda pair: pair[0])
+
+
+def _line(label: str, series: Series, step: float) -> Line:
+    """A series as a line; where points are missing, or are no finite numbers, it is broken."""
+    times: list[float] = []
+    values: list[float] = []
+    for at, value in zip(series.times, series.values, strict=True):
+        if times and at - times[-1] > 1.5 * step:
+            times.append(times[-1] + step)
+            values.append(math.nan)
+        times.append(at)
+        values.append(value if math.isfinite(value) else math.nan)
+    return Line(label, tuple(times), tuple(values))
+
+
+def _left_out(found: RangeResult, told: Sequence[Line]) -> Iterator[str]:
+    infinite = sum(math.isinf(value) for one in found.series for value in one.values)
+    if infinite:
+        yield f"{infinite} values are infinite and left out: something was divided by zero."
+    silent = len(found.series) - len(told)
+    if silent:
+        yield f"{silent} of {len(found.series)} series have no number (NaN) and are left out."
