@@ -64,19 +64,33 @@ def network_policies() -> Kind:
 
 
 async def ask_probes(
-    cluster: Cluster, namespace: str, job: str, probes: Sequence[ProbeConfig]
+    cluster: Cluster, namespace: str, probes: Sequence[ProbeConfig]
 ) -> list[dict[str, Any]]:
-    """Asks the probes of an app in its copy, through the API server.
+    """Asks the probes of an app in a namespace, through the API server.
 
-    A door is opened in the copy's wall for the ports that are asked, and for nothing else.
+    Returns:
+        A `Probed` as JSON values for each, in order.
     """
+    found = await _services(cluster, namespace, probes)
+    asked = [_ask(cluster, namespace, p, f) for p, f in zip(probes, found, strict=True)]
+    return [asdict(one) for one in await asyncio.gather(*asked)]
+
+
+async def open_door(
+    cluster: Cluster, namespace: str, job: str, probes: Sequence[ProbeConfig]
+) -> None:
+    """Opens a door in the wall of a drill's copy: for the ports that probes ask, and no others."""
+    found = await _services(cluster, namespace, probes)
+    await _open(cluster, namespace, job, [f for f in found if not isinstance(f, str)])
+
+
+async def _services(
+    cluster: Cluster, namespace: str, probes: Sequence[ProbeConfig]
+) -> list[tuple[Object, Mapping[str, Any]] | str]:
     from integrations.kubernetes.kinds import SERVICE
 
     items = (await cluster.kube.list(SERVICE, namespace)).items
-    found = [_service(probe, items) for probe in probes]
-    await _open(cluster, namespace, job, [f for f in found if not isinstance(f, str)])
-    asked = [_ask(cluster, namespace, p, f) for p, f in zip(probes, found, strict=True)]
-    return [asdict(one) for one in await asyncio.gather(*asked)]
+    return [_service(probe, items) for probe in probes]
 
 
 def _service(probe: ProbeConfig, items: Sequence[Object]) -> tuple[Object, Mapping[str, Any]] | str:
@@ -84,9 +98,9 @@ def _service(probe: ProbeConfig, items: Sequence[Object]) -> tuple[Object, Mappi
     named = [s for s in items if s["metadata"]["name"] == probe.service] if probe.service else items
     fitting = [s for s in named if s["spec"].get("ports") and (probe.service or not _headless(s))]
     if not fitting:
-        return f"the copy has no Service {probe.service}" if probe.service else "it has no Service"
+        return f"there is no Service {probe.service}" if probe.service else "there is no Service"
     if len(fitting) > 1:
-        return "the copy has several Services: name the probe's `service` in the configuration"
+        return "there are several Services: name the probe's `service` in the configuration"
     ports = fitting[0]["spec"]["ports"]
     port = next((p for p in ports if p["port"] == probe.port), None) if probe.port else ports[0]
     if port is None:

@@ -211,7 +211,8 @@ class Proving:
             return
 
         async def ask() -> dict[str, Any]:
-            said = await probing.ask_probes(self._cluster, self._scratch, self._op.id, probes)
+            await probing.open_door(self._cluster, self._scratch, self._op.id, probes)
+            said = await probing.ask_probes(self._cluster, self._scratch, probes)
             return {"ok": all(one["ok"] for one in said), "said": said}
 
         async def not_yet() -> None:
