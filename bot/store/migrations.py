@@ -186,9 +186,9 @@ CHANGES = (
         kind TEXT NOT NULL, text TEXT NOT NULL, manager TEXT NOT NULL,
         automatic INTEGER NOT NULL) STRICT""",
     "CREATE INDEX outside_changes_at ON outside_changes (cluster, at)",
-    """CREATE TABLE namespaces_seen (
-        cluster TEXT NOT NULL, namespace TEXT NOT NULL, at INTEGER NOT NULL,
-        PRIMARY KEY (cluster, namespace)) STRICT""",
+    """CREATE TABLE kinds_seen (
+        cluster TEXT NOT NULL, namespace TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (cluster, namespace, kind)) STRICT""",
     """CREATE TABLE objects_seen (
         cluster TEXT NOT NULL, namespace TEXT NOT NULL, object TEXT NOT NULL,
         facts TEXT NOT NULL, PRIMARY KEY (cluster, namespace, object)) STRICT""",

@@ -23,7 +23,8 @@ class OutsideChange:
         at: When it was made, by the cluster's clock; microseconds UTC.
         app: The configured app that it concerns; empty when none does, or several may.
         object: `deployment/web`, `release/parse`.
-        kind: `scale`, `deploy`, `rollback`, `restart`, `made`, `deleted`, `changed`.
+        kind: `scale`, `deploy`, `rollback`, `restart`, `made`, `deleted`, `changed`,
+            `uninstall`.
         text: For people, one line.
         manager: Who made it, as the cluster calls them: `kubectl`, `helm`; empty when unknown.
         automatic: A controller did it, such as an autoscaler: nobody changed anything.
@@ -94,17 +95,13 @@ def find(
     return [OutsideChange(**{**row, "automatic": bool(row["automatic"])}) for row in rows]
 
 
-def known(db: Database, cluster: str, namespace: str) -> dict[str, Known] | None:
-    """What was last seen of a namespace, by object; None when nobody has looked there yet."""
+def known(db: Database, cluster: str, namespace: str) -> tuple[frozenset[str], list[Known]]:
+    """The kinds that were looked at in a namespace, and what was last seen of its objects."""
     where = [cluster, namespace]
-    looked = every(db, "SELECT 1 FROM namespaces_seen WHERE cluster = ? AND namespace = ?", where)
-    if not looked:
-        return None
+    kinds = every(db, "SELECT kind FROM kinds_seen WHERE cluster = ? AND namespace = ?", where)
     sql = "SELECT object, facts FROM objects_seen WHERE cluster = ? AND namespace = ?"
-    return {
-        row["object"]: Known(namespace, row["object"], load(row["facts"]))
-        for row in every(db, sql, where)
-    }
+    objects = [Known(namespace, r["object"], load(r["facts"])) for r in every(db, sql, where)]
+    return frozenset(row["kind"] for row in kinds), objects
 
 
 def remember(
@@ -112,13 +109,18 @@ def remember(
     cluster: str,
     namespace: str,
     now: int,
+    *,
+    kinds: Iterable[str],
     seen: Iterable[Known],
     gone: Collection[str],
 ) -> None:
     """Keeps what was seen of a namespace; the same object again replaces what was there."""
-    sql = """INSERT INTO namespaces_seen (cluster, namespace, at) VALUES (?, ?, ?)
-        ON CONFLICT DO UPDATE SET at = excluded.at"""
-    changed(db, sql, [cluster, namespace, now])
+    for kind in kinds:
+        changed(
+            db,
+            "INSERT OR REPLACE INTO kinds_seen (cluster, namespace, kind, at) VALUES (?, ?, ?, ?)",
+            [cluster, namespace, kind, now],
+        )
     for one in seen:
         changed(
             db,

@@ -75,6 +75,17 @@ async def newest(client: KubeClient, release: str, namespace: str) -> Release | 
     )
 
 
+async def one(client: KubeClient, release: str, namespace: str, number: int) -> Revision:
+    """One revision of a release.
+
+    Raises:
+        NotFound: It is not on record.
+        HelmError: Its record cannot be read.
+    """
+    name = f"sh.helm.release.v1.{checked_release(release)}.v{number}"
+    return _record(await client.get(SECRET, namespace, name)).revision
+
+
 async def records(client: KubeClient, release: str, namespace: str) -> list[Record]:
     """All revisions on record, oldest first; empty without a release.
 

@@ -9,9 +9,11 @@ from integrations.kubernetes import kinds, wording
 from integrations.kubernetes.errors import Gone
 from integrations.kubernetes.kinds import Kind
 from integrations.kubernetes.models import (
+    WHOLE,
     Object,
     ObjectList,
     Scale,
+    Shape,
     Table,
     Verdict,
     scale_from,
@@ -83,16 +85,17 @@ class KubeClient:
         *,
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
+        shape: Shape = WHOLE,
         timeout: float = READ_TIMEOUT,
     ) -> ObjectList:
-        """Read all objects, page by page; ``managedFields`` are dropped.
+        """Read all objects, page by page; ``managedFields`` are dropped unless asked for.
 
         A page token that expired in between (410) starts the list once again, and the last
         resort is one unpaged list. ``timeout`` (seconds) holds for each page.
         """
         for limit in (PAGE, PAGE, 0):
             try:
-                return await self._list(kind, namespace, labels, fields, limit, timeout)
+                return await self._list(kind, namespace, labels, fields, shape, limit, timeout)
             except Gone:
                 if not limit:
                     raise
@@ -104,22 +107,24 @@ class KubeClient:
         namespace: str | None,
         labels: Mapping[str, str] | None,
         fields: Mapping[str, str] | None,
+        shape: Shape,
         limit: int,
         timeout: float,
     ) -> ObjectList:
         path, act = kind.path(namespace), wording.act("list", kind, namespace)
-        base = wording.selectors(labels, fields)
+        base, headers = wording.selectors(labels, fields), shape.accept("PartialObjectMetadataList")
         if limit:
             base.append(("limit", str(limit)))
         items: list[Object] = []
         token = ""
         while True:
             query = [*base, ("continue", token)] if token else base
-            page = await self._json(Request("GET", path, act, query, timeout=timeout))
+            request = Request("GET", path, act, query, headers=headers, timeout=timeout)
+            page = await self._json(request)
             for item in page.get("items") or []:
                 item.setdefault("apiVersion", kind.api_version)
                 item.setdefault("kind", kind.kind)
-                item.get("metadata", {}).pop("managedFields", None)
+                shape.cut(item)
                 items.append(item)
             meta = page.get("metadata") or {}
             token = meta.get("continue") or ""

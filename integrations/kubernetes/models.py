@@ -10,6 +10,32 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of each object a list or watch brings.
+
+    Attributes:
+        metadata: Nothing but ``metadata``: of a Secret its labels, and none of its data.
+        managed: With ``metadata.managedFields``, who wrote which field and when.
+    """
+
+    metadata: bool = False
+    managed: bool = False
+
+    def accept(self, kind: str) -> dict[str, str]:
+        """The header that asks for it, where ``kind`` is PartialObjectMetadata or its list."""
+        wanted = f"application/json;as={kind};g=meta.k8s.io;v=v1"
+        return {"Accept": wanted} if self.metadata else {}
+
+    def cut(self, item: Object) -> None:
+        """Drop what was not asked for."""
+        if not self.managed:
+            item.get("metadata", {}).pop("managedFields", None)
+
+
+WHOLE = Shape()
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectList:
     """All objects of a list, and the version from which a watch goes on."""
 

@@ -33,7 +33,7 @@ from integrations.kubernetes.errors import (
     from_response,
 )
 from integrations.kubernetes.kinds import Kind
-from integrations.kubernetes.models import Object
+from integrations.kubernetes.models import WHOLE, Object, Shape
 from integrations.kubernetes.transport import Request
 
 TIMEOUT_SECONDS = 300
@@ -95,6 +95,7 @@ class Watch:
         namespace: str | None = None,
         labels: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
+        shape: Shape = WHOLE,
         timeout_seconds: int = TIMEOUT_SECONDS,
         on_lost: OnLost | None = None,
     ) -> None:
@@ -104,6 +105,7 @@ class Watch:
         self._namespace = namespace
         self._labels = labels
         self._fields = fields
+        self._shape = shape
         self._timeout = timeout_seconds
         self._version = ""
         self._known: dict[tuple[str, str], _Known] = {}
@@ -145,7 +147,11 @@ class Watch:
 
     async def _list(self) -> list[Event]:
         found = await self._client.list(
-            self._kind, self._namespace, labels=self._labels, fields=self._fields
+            self._kind,
+            self._namespace,
+            labels=self._labels,
+            fields=self._fields,
+            shape=self._shape,
         )
         self._alive()
         self._version = found.resource_version
@@ -225,11 +231,12 @@ class Watch:
         query += wording.selectors(self._labels, self._fields)
         act = f"watch {self._kind.plural} {self._namespace or ''}".rstrip()
         path = self._kind.path(self._namespace)
-        return Request("GET", path, act, query, silence=seconds + 10.0)
+        headers = self._shape.accept("PartialObjectMetadata")
+        return Request("GET", path, act, query, headers=headers, silence=seconds + 10.0)
 
     def _remember(self, kind: Change, item: Object) -> Event:
         key, now = _identity(item)
-        item.get("metadata", {}).pop("managedFields", None)
+        self._shape.cut(item)
         if kind is Change.DELETED:
             self._known.pop(key, None)
         else:
@@ -254,6 +261,7 @@ def watch(
     namespace: str | None = None,
     labels: Mapping[str, str] | None = None,
     fields: Mapping[str, str] | None = None,
+    shape: Shape = WHOLE,
     timeout_seconds: int = TIMEOUT_SECONDS,
     on_lost: OnLost | None = None,
 ) -> Watch:
@@ -268,6 +276,7 @@ def watch(
         namespace=namespace,
         labels=labels,
         fields=fields,
+        shape=shape,
         timeout_seconds=timeout_seconds,
         on_lost=on_lost,
     )
