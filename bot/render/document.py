@@ -37,13 +37,21 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who acted: a mention in Slack, a name in a terminal."""
+    """Somebody who acted or is called, or a group of people: a mention in Slack, else a name."""
 
     actor: str
     name: str
 
 
-Inline = str | Mono | Strong | When | Person
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead to a page; only the words are shown where `url` is no web address."""
+
+    text: str
+    url: str
+
+
+Inline = str | Mono | Strong | When | Person | Link
 
 
 def marked(sentence: str) -> tuple[Inline, ...]:
@@ -203,7 +211,7 @@ class Document:
 _TYPES = {
     cls.__name__: cls
     for cls in (
-        *(Mono, Strong, When, Person, Title, Text, Fields, Table, Code, Diff),
+        *(Mono, Strong, When, Person, Link, Title, Text, Fields, Table, Code, Diff),
         *(Step, Progress, Image, Button, Actions, Note, Document),
     )
 }

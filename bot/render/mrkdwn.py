@@ -11,13 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from bot.render.document import Inline, Mono, Person, Strong, When
+from bot.render.document import Inline, Link, Mono, Person, Strong, When
 from bot.render.text import clean, moment
 
 ZERO_WIDTH = "\u200b"
 _ALIKE = {"*": "∗", "_": "＿", "~": "∼", "`": "ˋ"}
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MEMBER = re.compile(r"slack:[A-Z0-9]+/([A-Z0-9]+)")
+_GROUP = re.compile(r"slack-group:[A-Z0-9]+/([A-Z0-9]+)")
+_GROUP = re.compile(r"slack-group:[A-Z0-9]+/([A-Z0-9]+)")
+_WEB = re.compile(r"https?://[^\s<>|\x00-\x20\x7f]+")
+_LONGEST_LINK = 2_000
 _PIECE = 300
 
 
@@ -40,9 +44,23 @@ def tokens(part: Inline) -> list[str]:
         case Person():
             if match := _MEMBER.fullmatch(part.actor):
                 return [f"<@{match[1]}>"]
+            if match := _GROUP.fullmatch(part.actor):
+                return [f"<!subteam^{match[1]}>"]
+            if match := _GROUP.fullmatch(part.actor):
+                return [f"<!subteam^{match[1]}>"]
             return literal(clean(part.name or part.actor, breaks=False))
+        case Link():
+            return _link(part)
         case _:
             assert_never(part)
+
+
+def _link(link: Link) -> list[str]:
+    """A link as one piece; its words alone when the address is none that Slack would take."""
+    words = literal(clean(link.text, breaks=False)[:_PIECE])
+    if len(link.url) > _LONGEST_LINK or not _WEB.fullmatch(link.url):
+        return words
+    return [f"<{escape(link.url)}|{''.join(words).replace('|', '¦') or 'link'}>"]
 
 
 def when(at: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
-from bot.render.document import Inline, Mono, Person, StepState, Strong, Table, Tone, When
+from bot.render.document import Inline, Link, Mono, Person, StepState, Strong, Table, Tone, When
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -70,6 +70,8 @@ def word(part: Inline) -> str:
             return moment(part.at)
         case Person():
             return clean(part.name or part.actor, breaks=False)
+        case Link():
+            return f"{clean(part.text, breaks=False)} ({clean(part.url, breaks=False)})"
         case _:
             assert_never(part)
 
