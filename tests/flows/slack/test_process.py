@@ -68,8 +68,11 @@ async def told_all(world: World, roles: dict[str, list[str]]) -> None:
 
 
 def doubled(world: World, channel: str) -> int:
-    """How many messages of a channel are there more than once."""
-    counted = Counter(name for m in said(world, channel) for name in names(m))
+    """How many messages of a channel are there more than once.
+
+    What the bot says unasked, such as the head of its audit log, names no role and counts as well.
+    """
+    counted = Counter(name for m in said(world, channel) for name in names(m) or {m.text})
     return sum(count - 1 for count in counted.values())
 
 
