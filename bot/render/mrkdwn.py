@@ -19,7 +19,6 @@ _ALIKE = {"*": "∗", "_": "＿", "~": "∼", "`": "ˋ"}
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MEMBER = re.compile(r"slack:[A-Z0-9]+/([A-Z0-9]+)")
 _GROUP = re.compile(r"slack-group:[A-Z0-9]+/([A-Z0-9]+)")
-_GROUP = re.compile(r"slack-group:[A-Z0-9]+/([A-Z0-9]+)")
 _WEB = re.compile(r"https?://[^\s<>|\x00-\x20\x7f]+")
 _LONGEST_LINK = 2_000
 _PIECE = 300
@@ -44,8 +43,6 @@ def tokens(part: Inline) -> list[str]:
         case Person():
             if match := _MEMBER.fullmatch(part.actor):
                 return [f"<@{match[1]}>"]
-            if match := _GROUP.fullmatch(part.actor):
-                return [f"<!subteam^{match[1]}>"]
             if match := _GROUP.fullmatch(part.actor):
                 return [f"<!subteam^{match[1]}>"]
             return literal(clean(part.name or part.actor, breaks=False))
