@@ -8,6 +8,7 @@ here, from the database, so that a restart tells nothing twice. Where it is told
 from __future__ import annotations
 
 from bot.alerts.condition import Act, Condition, Findings, Item
-from bot.alerts.threads import Outlet, Threads
+from bot.alerts.outlet import Outlet
+from bot.alerts.threads import Threads
 
 __all__ = ["Act", "Condition", "Findings", "Item", "Outlet", "Threads"]

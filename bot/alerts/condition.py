@@ -49,7 +49,8 @@ class Condition:
         why: Paragraphs: what is known about the cause.
         todo: What to do, one sentence.
         acts: Commands that fit, the likeliest first.
-        items: What it consists of.
+        items: What it consists of, the newest last.
+        more: How many items there are besides those given.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Condition:
     acts: tuple[Act, ...] = ()
     items: tuple[Item, ...] = ()
     tone: Tone = "bad"
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bot.alerts.condition import Act, Condition, Item, Sentence
+from bot.alerts.condition import Act, Condition, Sentence
 from bot.releases.words import span
-from bot.render.document import Actions, Button, Document, Inline, Mono, Note, Text, Title, When
+from bot.render.document import (
+    Actions,
+    Button,
+    Document,
+    Inline,
+    Mono,
+    Note,
+    Text,
+    Title,
+    Tone,
+    When,
+)
 
 MOST_ITEMS = 8
 
 
 def root(
-    condition: Condition, cluster: str, since: int, *, prefix: str, known: Collection[str]
+    condition: Condition,
+    cluster: str,
+    since: int,
+    *,
+    prefix: str,
+    known: Collection[str],
+    name: str = "",
 ) -> Document:
     """The message of a condition that holds.
 
@@ -22,17 +39,18 @@ def root(
         since: Since when; of several looks the earliest.
         prefix: What commands are typed after, with its space.
         known: Names of the registered commands.
+        name: What to call it in a command, if it has such a name.
     """
     acts = [act for act in condition.acts if _registered(act, known)]
     buttons = tuple(Button(act.label, "run", act.command) for act in acts if act.button)
     return Document.of(
         Title(condition.title, condition.tone),
         *(Text(sentence) for sentence in condition.why),
-        *_items(condition.items),
+        *_listed([item.text for item in condition.items], condition.more),
         Text(("What to do: ", *condition.todo)) if condition.todo else None,
         Note(tuple(_commands(acts, prefix))) if acts else None,
         Actions(buttons) if buttons else None,
-        Note.of("Since ", When(since), *_place(cluster)),
+        Note.of("Since ", When(since), *_place(cluster), *_name(name)),
     )
 
 
@@ -46,16 +64,24 @@ def again(title: str) -> Document:
     return Document.of(Text.of("It is back: ", title))
 
 
-def over(title: str, cluster: str, since: int, now: int, well: Sentence) -> Document:
+def over(
+    title: str, cluster: str, since: int, now: int, well: Sentence, name: str = ""
+) -> Document:
     """What the root message becomes when its condition ended."""
     return Document.of(
         Title(f"Over: {title}", "good"),
         Text(well) if well else None,
         Note.of(
             *("It lasted ", span(now - since), ", from ", When(since), " to ", When(now)),
-            *_place(cluster),
+            *(*_place(cluster), *_name(name)),
         ),
     )
+
+
+def toned(document: Document, title: str, tone: Tone) -> Document:
+    """The same message under another title."""
+    rest = (e for e in document.elements if not isinstance(e, Title))
+    return Document.of(Title(title, tone), *rest)
 
 
 def ended(since: int, now: int, well: Sentence) -> Document:
@@ -63,19 +89,16 @@ def ended(since: int, now: int, well: Sentence) -> Document:
     return Document.of(Text(("Over after ", span(now - since), ". ", *well)))
 
 
-def _items(items: Sequence[Item]) -> Iterator[Text]:
-    yield from _listed([item.text for item in items])
-
-
-def _listed(sentences: Sequence[Sentence]) -> Iterator[Text]:
+def _listed(sentences: Sequence[Sentence], more: int = 0) -> Iterator[Text]:
     """One paragraph with a line for each; the newest ones when there are many."""
     if not sentences:
         return
     lines: list[Inline] = []
     for sentence in sentences[-MOST_ITEMS:]:
         lines += [*(("\n",) if lines else ()), "• ", *sentence]
-    if len(sentences) > MOST_ITEMS:
-        lines = [f"{len(sentences) - MOST_ITEMS} more, and:\n", *lines]
+    left = more + max(len(sentences) - MOST_ITEMS, 0)
+    if left:
+        lines = [f"{left} more, and:\n", *lines]
     yield Text(tuple(lines))
 
 
@@ -89,6 +112,10 @@ def _commands(acts: Sequence[Act], prefix: str) -> Iterator[Inline]:
 def _registered(act: Act, known: Collection[str]) -> bool:
     words = act.command.split(" ")
     return any(" ".join(words[:n]) in known for n in range(1, len(words) + 1))
+
+
+def _name(name: str) -> Sentence:
+    return (" · ", Mono(name)) if name else ()
 
 
 def _place(cluster: str) -> Sentence:

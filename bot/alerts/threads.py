@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from bot.alerts import showing
 from bot.alerts.condition import Condition, Findings, Item, Sentence
+from bot.alerts.outlet import Outlet
 from bot.render.document import Actions, Button, Document, Element, from_json, to_json
 from bot.store import alert_threads, offers
 from bot.store.alert_threads import Thread
@@ -23,26 +24,6 @@ log = structlog.get_logger(__name__)
 
 QUIET = 15 * 60 * 1_000_000
 """Microseconds that a condition must be over before it gets another thread."""
-
-
-class Outlet(Protocol):
-    """Where threads are shown: the ops channel. Everything is queued in the transaction given."""
-
-    @property
-    def configured(self) -> bool:
-        """Whether there is such a place."""
-
-    def posted(self, db: Database, key: str) -> bool:
-        """Whether there is a message under that key, or one on its way."""
-
-    def keep(self, db: Database, key: str, document: Document) -> None:
-        """Posts a message, or edits the one under the same key."""
-
-    def reply(self, db: Database, thread: str, document: Document) -> None:
-        """Answers below the message under that key."""
-
-    def wake(self) -> None:
-        """Is called after the transaction is durable."""
 
 
 @dataclass(frozen=True, slots=True)

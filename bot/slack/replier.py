@@ -11,7 +11,7 @@ from bot.engine.messages import asked
 from bot.engine.parts import asker_of
 from bot.engine.ports import Notice
 from bot.render import blockkit
-from bot.render.document import Document, Title
+from bot.render.document import Document, Image, Title
 from bot.store import messages, outbox
 from bot.store.requests import Request, State
 
@@ -61,19 +61,41 @@ class OpsChannel:
             draft = self._draft(document, priority=outbox.BULK)
             self._queue(db, replace(draft, message_key=key))
 
-    def keep(self, db: Database, key: str, document: Document) -> None:
-        """Queues a post, or an edit of what was posted under the same key."""
-        draft = self._draft(document, priority=outbox.NORMAL)
+    def keep(
+        self, db: Database, key: str, document: Document, *, channel: str = "", live: bool = False
+    ) -> None:
+        """Queues a post, or an edit of what was posted under the same key.
+
+        A live edit waits for its turn, as those of running operations do.
+        """
+        draft = self._draft(document, priority=outbox.NORMAL, channel=channel)
+        draft = replace(draft, final=not live)
         if not outbox.amend(db, key, draft.payload):
             kind = "update" if self.posted(db, key) else "post"
             self._queue(db, replace(draft, kind=kind, message_key=key))
 
-    def reply(self, db: Database, thread: str, document: Document) -> None:
+    def reply(self, db: Database, thread: str, document: Document, *, channel: str = "") -> None:
         """Queues an answer below the message under that key, wherever that was posted."""
-        root = messages.get(db, thread)
-        draft = self._draft(document, priority=outbox.NORMAL)
-        place = (root.team, root.channel) if root else (draft.team, draft.channel)
-        self._queue(db, replace(draft, team=place[0], channel=place[1], thread_key=thread))
+        draft = self._draft(document, priority=outbox.NORMAL, channel=channel)
+        self._below(db, thread, draft)
+
+    def attach(self, db: Database, thread: str, image: Image, *, channel: str = "") -> None:
+        """Queues a picture below the message under that key."""
+        draft = self._draft(Document(), priority=outbox.BULK, channel=channel)
+        payload = {"name": image.name, "hex": image.png.hex(), "alt": image.alt}
+        self._below(db, thread, replace(draft, kind="file", payload=payload))
+
+    def answering(self, db: Database, thread: str) -> bool:
+        """Whether an answer below that message is still unsent."""
+        return outbox.answering(db, thread)
+
+    def refusal(self, db: Database, key: str) -> str:
+        """Why Slack did not take the newest state of a message; empty unless it was given up."""
+        return outbox.refusal(db, key)
+
+    def standing(self, db: Database, key: str) -> bool:
+        """Whether the message under that key has been posted."""
+        return messages.get(db, key) is not None
 
     def posted(self, db: Database, key: str) -> bool:
         """Whether there is a message under that key, or one on its way."""
@@ -88,12 +110,16 @@ class OpsChannel:
         if draft.channel:
             outbox.enqueue(db, draft, self._clock())
 
-    def _draft(self, document: Document, priority: int) -> outbox.Draft:
+    def _below(self, db: Database, thread: str, draft: outbox.Draft) -> None:
+        root = messages.get(db, thread)
+        place = (root.team, root.channel) if root else (draft.team, draft.channel)
+        self._queue(db, replace(draft, team=place[0], channel=place[1], thread_key=thread))
+
+    def _draft(self, document: Document, priority: int, channel: str = "") -> outbox.Draft:
         rendered = blockkit.render(document)
         payload = {"text": rendered.text, "blocks": list(rendered.blocks)}
-        return outbox.Draft(
-            "post", self._team(), self._channel(), payload, final=True, priority=priority
-        )
+        where = channel or self._channel()
+        return outbox.Draft("post", self._team(), where, payload, final=True, priority=priority)
 
 
 class SlackReplier:

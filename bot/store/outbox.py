@@ -291,6 +291,45 @@ def posted(db: Database, message_key: str) -> bool:
     return first(db, sql, [message_key]) is not None
 
 
+def answering(db: Database, thread_key: str) -> bool:
+    """Whether an answer below that message is still unsent."""
+    sql = f"SELECT 1 FROM outbox WHERE {OPEN} AND thread_key = ? AND kind = 'post' LIMIT 1"  # noqa: S608
+    return first(db, sql, [thread_key]) is not None
+
+
+def refusal(db: Database, message_key: str) -> str:
+    """Why Slack did not take the newest state of a message; empty unless it was given up."""
+    row = first(
+        db,
+        """SELECT state, error FROM outbox WHERE message_key = ? AND kind IN ('post', 'update')
+        AND state <> 'superseded' ORDER BY id DESC LIMIT 1""",
+        [message_key],
+    )
+    return str(row["error"]) if row and row["state"] == "failed" else ""
+
+
+def revive(db: Database, message_key: str) -> bool:
+    """Queues a message's post again with its newest content, when the message itself is gone.
+
+    The row of the post is used again, so that answers below it still come after it.
+    """
+    sql = """SELECT id, kind, payload FROM outbox WHERE message_key = ?
+        AND kind IN ('post', 'update') AND state IN ('queued', 'sent') ORDER BY id DESC"""
+    rows = every(db, sql, [message_key])
+    post = next((row for row in rows if row["kind"] == "post"), None)
+    if post is None:
+        return False
+    changed(
+        db,
+        """UPDATE outbox SET state = 'superseded'
+        WHERE message_key = ? AND kind = 'update' AND state = 'queued'""",
+        [message_key],
+    )
+    again = """UPDATE outbox SET state = 'queued', payload = ?, attempts = 0, not_before = 0,
+        error = '', finished_at = NULL WHERE id = ?"""
+    return changed(db, again, [rows[0]["payload"], post["id"]]) == 1
+
+
 def waiting(db: Database) -> bool:
     """Whether anything is queued at all; cheaper than a claim, which writes."""
     return first(db, f"SELECT 1 FROM outbox WHERE {OPEN} AND state = 'queued' LIMIT 1") is not None  # noqa: S608
