@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from bot.recovery.apps import (
     safety_base,
     velero_of,
 )
+from bot.recovery.apps import elsewhere as at_cluster
 from bot.recovery.backing import take_backup
+from bot.recovery.checking import Checked
 from bot.recovery.ending import Restored
 from bot.recovery.replacing import clear
 from bot.recovery.restoring import (
@@ -31,6 +33,7 @@ from bot.recovery.restoring import (
 from bot.recovery.room import Doomed
 from bot.releases.patience import patiently
 from bot.releases.targets import AppRef
+from bot.releases.words import count, listed
 from integrations.velero.models import RestoreSpec
 
 if TYPE_CHECKING:
@@ -108,11 +111,11 @@ class Performing:
             why = ". ".join(x for x in (error.why or "it was cancelled", error.hint) if x)
         back = ""
         if self._safety:
-            back = f". `restore {self._safety} --replace --skip-safety` goes back to how it was"
+            back = f". `{self._again(self._safety)}` goes back to how it was"
         return Failed(
             self._stage,
             why=why,
-            hint=f"`restore {self._facts['backup']} --replace --skip-safety` goes on{back}",
+            hint=f"`{self._again(str(self._facts['backup']))}` goes on{back}",
             detail=error.detail,
         )
 
@@ -142,13 +145,19 @@ class Performing:
             self._ctx, self._op, self._cluster, base, backup_spec(ref), prefix="safety backup: "
         )
         self._safety = made.name
-        if not made.complete:
+        claims = {str(name) for _, name, _ in self._facts["claims"]}
+        if reason := _not_a_way_back(made, claims):
+            what, why = reason
             raise Failed(
-                f"The safety backup {made.name} is not complete, so nothing was touched",
-                why=made.failure or next(iter(made.remarks), made.phase),
-                hint="Mend that and ask again; "
-                f"`restore {self._word} --replace --skip-safety` goes on without one",
+                f"The safety backup {made.name} {what}, so nothing was touched",
+                why=why,
+                hint=f"Mend that and ask again; `{self._again(self._word)}` goes on without one",
             )
+
+    def _again(self, word: str) -> str:
+        """The command that goes on at once, in this very cluster."""
+        where = at_cluster(self._ctx.scope, self._cluster.name)
+        return f"restore {word} --replace --skip-safety{where}"
 
     @property
     def _app(self) -> AppRef:
@@ -229,3 +238,22 @@ class Performing:
             return await known_to_helm(self._cluster, self._ref.namespace, self._ref.release)
         except IntegrationError:
             return None
+
+
+def _not_a_way_back(made: Checked, claims: Collection[str]) -> tuple[str, str] | None:
+    """Why a safety backup is none: what about it, and why. Pure.
+
+    Args:
+        made: The backup.
+        claims: Volume claims that are about to be deleted.
+    """
+    if not made.complete:
+        return "is not complete", made.failure or next(iter(made.remarks), made.phase)
+    if made.unchecked and claims:
+        return "could not be checked", made.unchecked
+    causes = {one.claim: one.cause for one in made.proof.unprotected}
+    lost = sorted(set(claims) - {one.claim for one in made.proof.protected})
+    if not lost:
+        return None
+    named = listed((f"{name}: {causes.get(name, 'Velero says nothing of it')}" for name in lost), 4)
+    return f"lacks the data of {count(len(lost), 'volume')}", named
