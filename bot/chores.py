@@ -33,6 +33,7 @@ def begin(product: Product, tasks: Tasks) -> None:
     tasks.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
     tasks.spawn(_regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
     tasks.spawn(product.watcher.run(), "watch backups")
+    tasks.spawn(product.onlooker.run(), "watch changes")
     tasks.spawn(_regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)

@@ -11,6 +11,8 @@ import structlog
 
 from bot import registry
 from bot.alerts import Threads
+from bot.changes.watching import Onlooker
+from bot.changes.watching import Watching as Looking
 from bot.clock import now
 from bot.config import ClusterConfig, Config, ServerConfig
 from bot.context import Asker, Cluster
@@ -120,6 +122,7 @@ class Product:
     terminal: TerminalServer
     slack: SlackSurface | None
     watcher: Watcher
+    onlooker: Onlooker
     tasks: Tasks
     artist: Artist
     lock: InstanceLock
@@ -262,9 +265,10 @@ def _put_together(
     ops = surface.ops if surface else None
     threads = Threads(store, ops, clock, lambda: f"{current().command} ", names)
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
+    onlooker = Onlooker(Looking(current, clusters, store, clock))
     return Product(
         *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, tasks, artist, lock, clock, current),
+        *(watcher, onlooker, tasks, artist, lock, clock, current),
     )
 
 

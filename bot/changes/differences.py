@@ -201,7 +201,7 @@ class _Look:
         yield self._change(name, "deleted", f"{name} deleted", Write("", 0), release)
 
     def _changed(self, old: Facts, now: Workload) -> Iterator[OutsideChange]:
-        fresh = [write for write in now.writes if write.at > old["written"]]
+        fresh = [write for write in now.writes if old["written"].get(write.who) != write.at]
         by: dict[Write, list[tuple[str, str]]] = {}
         for what, kind, text in _differences(old, now):
             write = now.owners.get(what) or (fresh[-1] if fresh else Write("", 0))

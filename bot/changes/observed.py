@@ -39,6 +39,11 @@ class Write:
     at: int
     subresource: str = ""
 
+    @property
+    def who(self) -> str:
+        """Tells the entry from others; each has the time of its last write only."""
+        return f"{self.manager}/{self.subresource}"
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -77,7 +82,7 @@ class Workload:
             "images": dict(self.images),
             "restarted": self.restarted,
             "release": self.release,
-            "written": self.writes[-1].at if self.writes else 0,
+            "written": {write.who: write.at for write in self.writes},
         }
 
 
@@ -149,7 +154,7 @@ def revision(item: Object) -> Revision | None:
         made_at=moment(str(meta.get("creationTimestamp") or "")) or 0,
         status=str(labels.get("status") or ""),
         operation=str(labels.get(OPERATION_LABEL) or ""),
-        manager=str(writers[0].get("manager") or "") if writers else "",
+        manager=str(writers[0].get("manager") or "").lower() if writers else "",  # "Helm"
     )
 
 
