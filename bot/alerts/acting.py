@@ -25,10 +25,10 @@ SPANS = ("1h", "4h")
 _LABELS = ("deployment", "statefulset", "daemonset")
 
 
-def state(
+def remarks(
     episode: Episode, silencings: Sequence[Silencing], escalated_at: int | None = None
 ) -> tuple[Sentence, ...]:
-    """What was done about an episode, as paragraphs of its root message.
+    """What was done about an episode, besides who owns it: paragraphs of its root message.
 
     Args:
         episode: As it is now.
@@ -36,13 +36,9 @@ def state(
         escalated_at: When somebody was called because nobody had taken it.
     """
     said: list[Sentence] = []
-    if episode.owner:
-        took = (When(episode.owned_at),) if episode.owned_at else ()
-        said.append((Person(episode.owner, episode.owner_person), " takes care of it. ", *took))
-    elif escalated_at:
+    if escalated_at and not episode.owner:
         said.append(("Nobody has taken it; escalated ", When(escalated_at), "."))
-    said += [silenced(one, episode.firing) for one in silencings]
-    return tuple(said)
+    return (*said, *(silenced(one, episode.firing) for one in silencings if one.covers))
 
 
 def silenced(one: Silencing, firing: int) -> Sentence:

@@ -7,7 +7,8 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
-from bot.desk.base import Powers
+from bot.desk.alerts import AlertDesk
+from bot.desk.base import AlertThreads, Powers
 from bot.desk.changes import ChangeDesk
 from bot.desk.drills import DrillDesk
 from bot.desk.people import PeopleDesk, subject_of
@@ -15,8 +16,8 @@ from bot.desk.permissions import PermissionDesk, Standing
 from bot.desk.records import RecordDesk
 from bot.desk.releases import ReleaseDesk
 
-__all__ = ["Desk", "Powers", "Standing", "subject_of"]
+__all__ = ["AlertThreads", "Desk", "Powers", "Standing", "subject_of"]
 
 
-class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk, DrillDesk, ChangeDesk):
+class Desk(PermissionDesk, PeopleDesk, RecordDesk, ReleaseDesk, DrillDesk, ChangeDesk, AlertDesk):
     """State for commands; made with a `Store` and the `Powers` of its neighbours."""

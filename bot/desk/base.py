@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.context import Asker, Target
 
@@ -12,10 +12,31 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bot.config import Config
+    from bot.render.document import Document
     from bot.spec import Command
     from bot.store.db import Store
 
     AnyCommand = Command[Any, Any]
+
+
+class AlertThreads(Protocol):
+    """The threads of alerts, as far as commands change them."""
+
+    def reply(self, db: Database, thread: str, document: Document) -> None:
+        """Queues an answer below the message under that key, in the transaction given."""
+
+    def wake(self) -> None:
+        """Is called after the transaction is durable: there is something to show."""
+
+
+class Untold:
+    """Stands for the threads where there are none."""
+
+    def reply(self, db: Database, thread: str, document: Document) -> None:
+        """Says it to nobody."""
+
+    def wake(self) -> None:
+        """Wakes nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +48,14 @@ class Powers:
         config: The configuration in force.
         cancel: Asks a running job to stop; False when there is nothing to stop.
         probe: Asks every system that the configuration names: what, `works` or `fails`, in words.
+        alerts: Where what people do about alerts is shown.
     """
 
     commands: Sequence[AnyCommand]
     config: Callable[[], Config]
     cancel: Callable[[str, Asker], Awaitable[bool]]
     probe: Callable[[], Awaitable[Sequence[tuple[str, str, str]]]]
+    alerts: AlertThreads = field(default_factory=Untold)
 
 
 class DeskBase:
