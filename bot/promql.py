@@ -27,9 +27,10 @@ def quote(value: str) -> str:
     """A string literal that means exactly this text.
 
     JSON's escapes are Go's too, which PromQL reads. Half of a surrogate pair, which UTF-8 cannot
-    say, becomes U+FFFD.
+    say, becomes U+FFFD; that one is always escaped, because the lexer takes it for an error.
     """
-    return json.dumps(_SURROGATES.sub("\ufffd", value), ensure_ascii=False)
+    text = json.dumps(_SURROGATES.sub("\ufffd", value), ensure_ascii=False)
+    return text.replace("\ufffd", "\\ufffd")
 
 
 def escape(value: str) -> str:

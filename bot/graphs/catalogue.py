@@ -21,6 +21,7 @@ from bot.config.base import Model
 from bot.config.graphs import JOBS, PLACES, GraphConfig, JobKind, Scope, Unit
 from bot.config.models import Config
 from bot.errors import UsageError
+from bot.names import clip
 from bot.promql import quote
 
 __all__ = ["AppPods", "Catalogue", "Graph", "Scope", "Threshold", "Unit", "load", "quote"]
@@ -174,7 +175,7 @@ class Catalogue(Mapping[str, Graph]):
         if graph is None:
             near = self.close(name)
             hint = f"Did you mean {near}?" if near else "See graph list"
-            raise UsageError("there is no such graph", hint=hint)
+            raise UsageError(f"there is no graph {clip(name)}", hint=hint)
         return self.graphs.get(graph.with_app, graph) if app else graph
 
     def close(self, name: str) -> str:
