@@ -25,6 +25,7 @@ class Silencing:
         request_id: The request that made it, when it was made here; else empty.
         covers: How many of the episode's alerts it holds back.
         starts_at: Microseconds UTC.
+        changed_at: When this was written last.
         ended_at: When it was told to be over; None while it holds.
     """
 
@@ -38,12 +39,23 @@ class Silencing:
     covers: int
     starts_at: int
     ends_at: int
+    changed_at: int
     ended_at: int | None = None
 
 
 def put(db: Database, silencing: Silencing) -> None:
     """Writes what a silence is to an episode, new or known."""
     changed(db, _PUT, {name: getattr(silencing, name) for name in _COLUMNS})
+
+
+def changed_since(db: Database, cluster: str, at: int) -> set[tuple[str, str]]:
+    """Silence and episode of what was written at that moment or later, over or not."""
+    rows = every(
+        db,
+        "SELECT silence, episode FROM alert_silences WHERE cluster = ? AND changed_at >= ?",
+        [cluster, at],
+    )
+    return {(str(row["silence"]), str(row["episode"])) for row in rows}
 
 
 def of_episode(db: Database, episode: str) -> list[Silencing]:
@@ -72,9 +84,9 @@ def end(db: Database, cluster: str, silence: str, now: int) -> list[str]:
     """Notes that a silence is over; returns the episodes that it held back."""
     rows = every(
         db,
-        """UPDATE alert_silences SET ended_at = ? WHERE cluster = ? AND silence = ?
-        AND ended_at IS NULL RETURNING episode""",
-        [now, cluster, silence],
+        """UPDATE alert_silences SET ended_at = :now, changed_at = :now
+        WHERE cluster = :cluster AND silence = :silence AND ended_at IS NULL RETURNING episode""",
+        {"now": now, "cluster": cluster, "silence": silence},
     )
     return [str(row["episode"]) for row in rows]
 
@@ -107,15 +119,15 @@ def escalated_at(db: Database, episode: str) -> int | None:
 
 
 def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
-    """Episodes told before a moment that fire, that nobody has taken and nobody was called about.
+    """Episodes older than a moment that fire, that nobody has taken and nobody was called about.
 
-    What a silence holds back as a whole calls nobody, nor does what is muted.
+    What was not told (it is muted, say) calls nobody, nor what a silence holds back as a whole.
     """
     marks = ", ".join("?" for _ in severities)
     rows = every(
         db,
         f"""SELECT id FROM episodes WHERE closed_at IS NULL AND state = 'firing' AND owner = ''
-        AND muted = '' AND severity IN ({marks}) AND created_at <= ?
+        AND (message_key <> '' OR storm <> '') AND severity IN ({marks}) AND created_at <= ?
         AND id NOT IN (SELECT episode FROM alert_escalations)
         AND NOT EXISTS (SELECT 1 FROM alert_silences WHERE episode = episodes.id
             AND ended_at IS NULL AND covers >= firing)

@@ -236,7 +236,7 @@ ALERT_ACTS = (
         cluster TEXT NOT NULL, silence TEXT NOT NULL, episode TEXT NOT NULL,
         person TEXT NOT NULL, actor TEXT NOT NULL, request_id TEXT NOT NULL,
         comment TEXT NOT NULL, covers INTEGER NOT NULL, starts_at INTEGER NOT NULL,
-        ends_at INTEGER NOT NULL, ended_at INTEGER,
+        ends_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, ended_at INTEGER,
         PRIMARY KEY (cluster, silence, episode)) STRICT""",
     "CREATE INDEX alert_silences_episode ON alert_silences (episode) WHERE ended_at IS NULL",
     """CREATE TABLE alert_escalations (

@@ -50,7 +50,7 @@ def episode(name: str, **changes: Any) -> Episode:
 
 
 def silencing(silence: str, about: str, **changes: Any) -> Silencing:
-    made = Silencing("main", silence, about, "ann", "", "", "disks", 2, NOW, NOW + HOUR)
+    made = Silencing("main", silence, about, "ann", "", "", "disks", 2, NOW, NOW + HOUR, NOW)
     return replace(made, **changes)
 
 
@@ -85,7 +85,7 @@ async def test_a_silence_holds_until_it_is_ended_for_all_its_episodes(store: Sto
     [
         {"closed_at": NOW, "state": "resolved"},
         {"owner": "slack:T1/ANN"},
-        {"muted": "maintenance"},
+        {"muted": "maintenance", "message_key": ""},
         {"severity": "warning"},
         {"created_at": NOW + 1},
     ],

@@ -1,0 +1,77 @@
+"""Calls for help with what nobody has taken: once, and after a restart not again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.alerts import acting
+from bot.store import alert_acts, alerts
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from bot.alerts.outlet import Outlet
+    from bot.config import Config
+    from bot.config.routing import EscalationConfig
+    from bot.store.db import Store
+
+log = structlog.get_logger(__name__)
+
+SECOND = 1_000_000
+
+
+class Escalation:
+    """Looks which alerts have waited too long for an owner.
+
+    Args:
+        store: Holds episodes, and whom they called.
+        config: The configuration in force.
+        outlet: Where threads are shown.
+        clock: Microseconds UTC.
+        wake: Is called when episodes are to be shown anew.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        config: Callable[[], Config],
+        outlet: Outlet | None,
+        clock: Callable[[], int],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store, self._config, self._outlet = store, config, outlet
+        self._clock, self._wake = clock, wake
+
+    async def look(self) -> None:
+        """Calls for help where it is due.
+
+        Raises:
+            StoreUnavailable: Nobody was called; the next look does it.
+        """
+        settings = self._config().alerts
+        rule = settings.escalate if settings else None
+        if rule is None or not await self._store.read(lambda db: self._due(db, rule)):
+            return
+        await self._store.write(lambda db: self._escalate(db, rule))
+        self._wake()
+
+    def _due(self, db: Database, rule: EscalationConfig) -> list[str]:
+        before = self._clock() - int(rule.after * SECOND)
+        return alert_acts.unowned(db, rule.severities, before)
+
+    def _escalate(self, db: Database, rule: EscalationConfig) -> None:
+        now, config = self._clock(), self._config()
+        for name in self._due(db, rule):
+            episode = alerts.find(db, name)
+            if episode is None or not alert_acts.escalate(db, name, now):
+                continue
+            log.warning("alert escalated", episode=name, title=episode.title)
+            alerts.touch(db, name, now)
+            if self._outlet is not None:
+                command = f"{config.command} ack {name}{acting.place(config, episode)}"
+                reply = acting.escalated(rule, episode, command)
+                thread = episode.message_key or episode.storm
+                self._outlet.reply(db, thread, reply, channel=episode.channel)
