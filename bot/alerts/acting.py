@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bot.alerts.condition import Act, Sentence
 from bot.names import check_namespace, check_object
 from bot.releases.targets import AppRef, apps_on
-from bot.releases.words import span
+from bot.releases.words import listed, span
 from bot.render.document import Document, Inline, Mono, Person, Strong, Text, When
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SPANS = ("1h", "4h")
 """For how long the buttons silence; any other time is typed."""
+MOST_TITLES = 5
 _LABELS = ("deployment", "statefulset", "daemonset")
 
 
@@ -167,19 +168,22 @@ def silence_over(one: Silencing, early: bool, firing: int) -> Document:
     return Document.of(Text(("The silence by ", by, f" {what}. {left}")))
 
 
-def escalated(rule: EscalationConfig, episode: Episode, command: str) -> Document:
-    """The reply that calls for help with an episode that nobody has taken.
+def escalated(rule: EscalationConfig, episodes: Sequence[Episode], command: str) -> Document:
+    """The reply that calls for help with what nobody has taken.
 
     Args:
         rule: Whom to call.
-        episode: What about.
-        command: What takes it, as it is typed.
+        episodes: What about: one, or several of a storm.
+        command: What takes it or lists them, as it is typed.
     """
     called: list[Inline] = []
     for actor in rule.mentions:
-        called += [Person(actor, actor.rpartition(":")[2]), " "]
+        called += [Person(actor, actor.rpartition("/")[2]), " "]
     waited = span(int(rule.after * 1_000_000))
+    what = "this" if len(episodes) == 1 else f"{len(episodes)} alerts"
+    does = "takes it" if len(episodes) == 1 else "lists them"
+    titles = listed((one.title for one in episodes), most=MOST_TITLES)
     return Document.of(
-        Text((*called, "nobody has taken this for ", waited, ": ", Strong(episode.title))),
-        Text(("Take it with ", Mono(command), ".")),
+        Text((*called, f"nobody has taken {what} for {waited}: ", Strong(titles))),
+        Text((Mono(command), f" {does}.")),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.alerts.outlet import Outlet
     from bot.config import Config
     from bot.config.routing import EscalationConfig
+    from bot.store.alerts import Episode
     from bot.store.db import Store
 
 log = structlog.get_logger(__name__)
@@ -63,15 +64,25 @@ class Escalation:
         return alert_acts.unowned(db, rule.severities, before)
 
     def _escalate(self, db: Database, rule: EscalationConfig) -> None:
-        now, config = self._clock(), self._config()
+        now = self._clock()
+        threads: dict[tuple[str, str], list[Episode]] = {}
         for name in self._due(db, rule):
             episode = alerts.find(db, name)
-            if episode is None or not alert_acts.escalate(db, name, now):
+            if episode is not None and alert_acts.escalate(db, name, now):
+                log.warning("alert escalated", episode=name, title=episode.title)
+                alerts.touch(db, name, now)
+                thread = (episode.message_key or episode.storm, episode.channel)
+                threads.setdefault(thread, []).append(episode)
+        for (thread, channel), episodes in threads.items():
+            # A storm calls once, however many alerts it has.
+            storm = not episodes[0].message_key
+            if self._outlet is None or (storm and not alert_acts.escalate(db, thread, now)):
                 continue
-            log.warning("alert escalated", episode=name, title=episode.title)
-            alerts.touch(db, name, now)
-            if self._outlet is not None:
-                command = f"{config.command} ack {name}{acting.place(config, episode)}"
-                reply = acting.escalated(rule, episode, command)
-                thread = episode.message_key or episode.storm
-                self._outlet.reply(db, thread, reply, channel=episode.channel)
+            reply = acting.escalated(rule, episodes, self._command(episodes))
+            self._outlet.reply(db, thread, reply, channel=channel)
+
+    def _command(self, episodes: list[Episode]) -> str:
+        config = self._config()
+        if len(episodes) > 1:
+            return f"{config.command} alerts"
+        return f"{config.command} ack {episodes[0].id}{acting.place(config, episodes[0])}"
