@@ -55,3 +55,11 @@ class ChangeDesk(DeskBase):
             return own, others
 
         return await self._store.read(work)
+
+    async def watched_since(self, cluster: str, namespace: str = "") -> int | None:
+        """Since when changes by others are seen there (microseconds UTC); None for not at all."""
+        from bot.store import outside_changes
+
+        return await self._store.read(
+            lambda db: outside_changes.watched_since(db, cluster, namespace)
+        )

@@ -104,6 +104,20 @@ def known(db: Database, cluster: str, namespace: str) -> tuple[frozenset[str], l
     return frozenset(row["kind"] for row in kinds), objects
 
 
+def watched_since(db: Database, cluster: str, namespace: str = "") -> int | None:
+    """Since when all that can be seen there has been looked at (microseconds); None for never.
+
+    Args:
+        db: The database.
+        cluster: Where.
+        namespace: One of them; all that were ever looked at, when empty.
+    """
+    sql = """SELECT max(at) AS at FROM kinds_seen WHERE cluster = :cluster
+        AND (:namespace = '' OR namespace = :namespace)"""
+    [row] = every(db, sql, {"cluster": cluster, "namespace": namespace})
+    return None if row["at"] is None else int(row["at"])
+
+
 def remember(
     db: Database,
     cluster: str,
@@ -118,7 +132,7 @@ def remember(
     for kind in kinds:
         changed(
             db,
-            "INSERT OR REPLACE INTO kinds_seen (cluster, namespace, kind, at) VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO kinds_seen (cluster, namespace, kind, at) VALUES (?, ?, ?, ?)",
             [cluster, namespace, kind, now],
         )
     for one in seen:
