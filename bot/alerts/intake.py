@@ -151,9 +151,9 @@ def _end_elsewhere(db: Database, delivery: Delivery, here: str, now: int) -> boo
 
 
 def _opened(db: Database, delivery: Delivery, now: int) -> Episode:
-    name = _new_id()
+    name = new_id()
     while alerts.find(db, name) is not None:
-        name = _new_id()
+        name = new_id()
     return Episode(
         id=name,
         cluster=delivery.cluster,
@@ -185,7 +185,8 @@ def _opened(db: Database, delivery: Delivery, now: int) -> Episode:
     )
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """A short name that nobody mistypes."""
     return "".join(secrets.choice(LETTERS) for _ in range(5))
 
 

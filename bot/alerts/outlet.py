@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from bot.render.document import Actions, Button, Document, Element
+from bot.store import offers
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from bot.render.document import Document, Image
+    from bot.render.document import Image
 
 
 class Outlet(Protocol):
@@ -53,3 +57,17 @@ class Outlet(Protocol):
 
     def wake(self) -> None:
         """Is called after the transaction is durable."""
+
+
+def pressable(db: Database, key: str, document: Document, now: int) -> Document:
+    """The message with what each of its buttons runs written down, so that presses find it."""
+
+    def ready(button: Button) -> Button:
+        return replace(button, token=offers.put(db, key, button.command, now))
+
+    def made(element: Element) -> Element:
+        if not isinstance(element, Actions):
+            return element
+        return Actions(tuple(map(ready, element.buttons)))
+
+    return Document(tuple(map(made, document.elements)))

@@ -54,7 +54,7 @@ class News:
 
     Attributes:
         rows: Some of the alerts that changed, the newest last.
-        firing: How many joined or fired again.
+        firing: How many joined, or came back.
         resolved: How many ended.
         lost: How many Alertmanager does not know any more.
     """
@@ -77,7 +77,7 @@ def condition(episode: Episode, rows: Sequence[AlertRow], extras: Extras) -> Con
         extras: What others add.
     """
     why = [*_summary(rows), *_labels(episode.shared), *_counts(episode)]
-    why += [*_links(episode, rows), *_owner(episode), *_calls(extras.called), *extras.remarks]
+    why += [*_links(episode, rows), *_calls(extras.called), *extras.remarks]
     several = episode.total > 1
     items = tuple(Item(r.fingerprint, _one(r, episode)) for r in rows) if several else ()
     return Condition(
@@ -215,12 +215,6 @@ def _links(episode: Episode, rows: Sequence[AlertRow]) -> Iterator[Sentence]:
             parts += [*((" · ",) if parts else ()), Link(words, url)]
     if parts:
         yield tuple(parts)
-
-
-def _owner(episode: Episode) -> Iterator[Sentence]:
-    if episode.owner and episode.owned_at is not None:
-        who = Person(episode.owner, episode.owner_person)
-        yield ("Taken by ", who, ", ", When(episode.owned_at))
 
 
 def _calls(actors: Sequence[str]) -> Iterator[Sentence]:

@@ -10,9 +10,9 @@ import structlog
 
 from bot.alerts import showing
 from bot.alerts.condition import Condition, Findings, Item, Sentence
-from bot.alerts.outlet import Outlet
-from bot.render.document import Actions, Button, Document, Element, from_json, to_json
-from bot.store import alert_threads, offers
+from bot.alerts.outlet import Outlet, pressable
+from bot.render.document import Document, from_json, to_json
+from bot.store import alert_threads
 from bot.store.alert_threads import Thread
 
 if TYPE_CHECKING:
@@ -164,12 +164,7 @@ class Threads:
         if self._outlet is None or not self._outlet.configured:
             return
 
-        def ready(element: Element) -> Element:
-            if not isinstance(element, Actions):
-                return element
-            return Actions(tuple(_with_token(db, key, b, self._clock()) for b in element.buttons))
-
-        self._outlet.keep(db, key, Document(tuple(map(ready, document.elements))))
+        self._outlet.keep(db, key, pressable(db, key, document, self._clock()))
 
     def _reply(self, db: Database, key: str, document: Document) -> None:
         if self._outlet is not None and self._outlet.configured:
@@ -178,10 +173,6 @@ class Threads:
     def _wake(self) -> None:
         if self._outlet is not None:
             self._outlet.wake()
-
-
-def _with_token(db: Database, key: str, button: Button, now: int) -> Button:
-    return replace(button, token=offers.put(db, key, button.command, now))
 
 
 def _gone(items: Sequence[Item]) -> dict[str, Any]:

@@ -108,13 +108,13 @@ class AlertRow:
 def find(db: Database, episode: str) -> Episode | None:
     """The episode of that short id, however it is typed; None when there is none."""
     row = first(db, "SELECT * FROM episodes WHERE id = ?", [episode.strip().lower()])
-    return _episode(row) if row else None
+    return made(row) if row else None
 
 
 def at_message(db: Database, message_key: str) -> Episode | None:
     """The episode that a root message is about."""
     row = first(db, "SELECT * FROM episodes WHERE message_key = ?", [message_key])
-    return _episode(row) if row else None
+    return made(row) if row else None
 
 
 def standing(db: Database, cluster: str = "", limit: int = 1000) -> list[Episode]:
@@ -125,7 +125,7 @@ def standing(db: Database, cluster: str = "", limit: int = 1000) -> list[Episode
         ORDER BY opened_at DESC, id LIMIT :limit""",
         {"cluster": cluster, "limit": limit},
     )
-    return [_episode(row) for row in rows]
+    return [made(row) for row in rows]
 
 
 def alerts_of(db: Database, episode: str, limit: int = 1000) -> list[AlertRow]:
@@ -171,7 +171,7 @@ def open_of(db: Database, cluster: str, receiver: str, group_key: str) -> Episod
         AND closed_at IS NULL""",
         [cluster, receiver, group_key],
     )
-    return _episode(row) if row else None
+    return made(row) if row else None
 
 
 def closed_since(
@@ -184,7 +184,7 @@ def closed_since(
         AND closed_at >= ? ORDER BY closed_at DESC LIMIT 1""",
         [cluster, receiver, group_key, at],
     )
-    return _episode(row) if row else None
+    return made(row) if row else None
 
 
 def known(db: Database, episode: str, fingerprints: Collection[str]) -> dict[str, AlertRow]:
@@ -252,12 +252,90 @@ def bounds(db: Database, episode: str) -> tuple[int, int]:
     return (row["first"], row["last"]) if row else (0, 0)
 
 
+def newest_firing(db: Database, episode: str, limit: int) -> list[AlertRow]:
+    """The alerts of an episode that began to fire last, the newest last."""
+    rows = every(
+        db,
+        """SELECT * FROM alerts WHERE episode = ? AND status = 'firing'
+        ORDER BY changed_at DESC, fingerprint DESC LIMIT ?""",
+        [episode, limit],
+    )
+    return [_alert(row) for row in reversed(rows)]
+
+
+def last_ended(db: Database, episode: str) -> AlertRow | None:
+    """The alert of an episode that ended last."""
+    sql = """SELECT * FROM alerts WHERE episode = ? AND status <> 'firing'
+        ORDER BY changed_at DESC, fingerprint LIMIT 1"""
+    row = first(db, sql, [episode])
+    return _alert(row) if row else None
+
+
+def untold(db: Database, limit: int) -> list[tuple[str, bool]]:
+    """Episodes of which something is not told: their ids, and whether they wait for a message.
+
+    Those that wait for their first message come first, then what changed longest ago.
+    """
+    rows = every(
+        db,
+        """SELECT id, message_key = '' AND storm = '' AS fresh FROM episodes
+        WHERE revision > shown OR (muted = '' AND message_key <> ''
+            AND id IN (SELECT episode FROM alerts WHERE told <> status))
+        ORDER BY fresh DESC, changed_at, id LIMIT ?""",
+        [limit],
+    )
+    return [(row["id"], bool(row["fresh"])) for row in rows]
+
+
+def news(db: Database, episode: str, limit: int) -> tuple[list[AlertRow], dict[str, int]]:
+    """Alerts that their thread has not heard of: the newest, and how many there are by status."""
+    rows = every(
+        db,
+        """SELECT * FROM alerts WHERE episode = ? AND told <> status
+        ORDER BY changed_at DESC, fingerprint DESC LIMIT ?""",
+        [episode, limit],
+    )
+    counts = every(
+        db,
+        """SELECT status, count(*) AS n FROM alerts WHERE episode = ? AND told <> status
+        GROUP BY status""",
+        [episode],
+    )
+    return [_alert(row) for row in reversed(rows)], {row["status"]: row["n"] for row in counts}
+
+
+def mark_told(db: Database, episode: str) -> None:
+    """Writes down that a thread has heard of all its alerts."""
+    changed(
+        db,
+        "UPDATE alerts SET told = status WHERE episode = ? AND told <> status",
+        [episode],
+    )
+
+
+def rooted(db: Database) -> list[Episode]:
+    """Episodes that fire and have a root message."""
+    rows = every(db, "SELECT * FROM episodes WHERE closed_at IS NULL AND message_key <> ''")
+    return [made(row) for row in rows]
+
+
+def unplaced(db: Database) -> list[str]:
+    """Episodes that fire and are told nowhere: muted, or without a channel."""
+    rows = every(
+        db,
+        """SELECT id FROM episodes WHERE closed_at IS NULL AND message_key = '' AND storm = ''
+        AND revision = shown""",
+    )
+    return [row["id"] for row in rows]
+
+
 def prune(db: Database, before: int) -> int:
     """Deletes episodes that were over before that moment, with their alerts."""
     return changed(db, "DELETE FROM episodes WHERE closed_at < ?", [before])
 
 
-def _episode(row: Mapping[str, Any]) -> Episode:
+def made(row: Mapping[str, Any]) -> Episode:
+    """An episode from its row."""
     return Episode(**{**row, "labels": load(row["labels"]), "shared": load(row["shared"])})
 
 

@@ -1,0 +1,334 @@
+"""Tells what happened to episodes of alerts: one thread each, or one summary in a storm.
+
+What is to be told follows from the rows alone, so that a kill loses nothing and repeats nothing:
+a message is queued in the transaction that writes down what it has told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.alerts import presenting, routing, showing, storm
+from bot.alerts.intake import new_id
+from bot.alerts.outlet import pressable
+from bot.alerts.presenting import Extras, News
+from bot.errors import StoreUnavailable
+from bot.releases.words import span
+from bot.store import alerts, storms
+from bot.store.alerts import FIRING, LOST, RESOLVED, Episode
+from bot.store.storms import Storm
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from bot.alerts.outlet import Outlet
+    from bot.alerts.routing import Route
+    from bot.config import AlertsConfig, Config
+    from bot.render.document import Document
+    from bot.store.db import Store
+
+log = structlog.get_logger(__name__)
+
+SPACING, SUMMARY_SPACING = 5.0, 15.0
+"""Least seconds between two states of one root, and of one summary: edits are scarce."""
+BREATH = 0.1
+AT_ONCE = 50
+IDLE = 30.0
+RETRY = 1.0
+SWEEP = 30.0
+BARRED = 600.0
+"""Seconds for which a channel that refused a message is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What messages are made with.
+
+    Attributes:
+        prefix: What commands are typed after, with its space.
+        known: Names of the registered commands; no others are offered.
+        extras: What others add to the root of an episode: acts, who took it, who silenced it.
+    """
+
+    prefix: Callable[[], str]
+    known: Collection[str]
+    extras: Callable[[Database, Episode], Extras]
+
+
+class Teller:
+    """Brings threads and summaries in line with what is known.
+
+    Args:
+        store: Holds what is known and what was told.
+        outlet: Where it is told; without one everything is kept and listed all the same.
+        clock: Microseconds UTC.
+        config: The configuration in force.
+        words: What messages are made with.
+        monotonic: Seconds; for pacing.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outlet: Outlet | None,
+        clock: Callable[[], int],
+        config: Callable[[], Config],
+        words: Words,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._outlet, self._clock = store, outlet, clock
+        self._config, self._words, self._monotonic = config, words, monotonic
+        self._wakeup = asyncio.Event()
+        self._rest: dict[str, float] = {}
+        self._barred: dict[str, tuple[float, str]] = {}
+        self._swept = float("-inf")
+
+    def wake(self) -> None:
+        """Says that something happened; never blocks."""
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Tells until cancelled."""
+        while True:
+            self._wakeup.clear()
+            wait = await self.step()
+            await asyncio.sleep(BREATH)  # in a storm each notification would be a round
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wakeup.wait()
+
+    async def step(self) -> float:
+        """Tells all that may be told now; returns the seconds until something else may."""
+        try:
+            if self._monotonic() - self._swept >= SWEEP:
+                await self._sweep()
+            return await self._round()
+        except StoreUnavailable as error:
+            log.error("alerts not told", why=str(error))
+        except Exception as error:
+            log.error("round of alerts failed", exc_info=error)
+        return RETRY
+
+    async def _round(self) -> float:
+        now = self._monotonic()
+        self._rest = {key: free for key, free in self._rest.items() if free > now}
+        due = await self._store.read(lambda db: alerts.untold(db, AT_ONCE + len(self._rest)))
+        told, free = False, now + IDLE
+        for name, _ in due:
+            if name in self._rest:
+                free = min(free, self._rest[name])
+                continue
+            # One at a time: notifications that wait for their commit come in between.
+            folded = await self._store.write(partial(self._tell, name=name))
+            self._rest[name] = now + (SUMMARY_SPACING if folded else SPACING)
+            told = True
+        for one in await self._store.read(storms.untold):
+            if one.id in self._rest:
+                free = min(free, self._rest[one.id])
+                continue
+            await self._store.write(partial(self._sum_up, name=one.id))
+            self._rest[one.id] = now + SUMMARY_SPACING
+            told = True
+        if told and self._outlet is not None:
+            self._outlet.wake()
+        left = min(free, self._swept + SWEEP) - self._monotonic()
+        return max(left, 0.0) if not told else min(max(left, 0.0), RETRY)
+
+    def _tell(self, db: Database, name: str) -> bool:
+        """Tells of an episode; True when that was left to a summary."""
+        found = alerts.find(db, name)
+        if found is None:
+            return False
+        placed = bool(found.message_key or found.storm)
+        episode = found if placed else self._placed(db, found)
+        if episode is not None and episode.storm:
+            self._fold(db, episode)
+            return True
+        if episode is not None:
+            self._thread(db, episode)
+        return False
+
+    def _placed(self, db: Database, episode: Episode) -> Episode | None:
+        """The episode with its place: a thread or a summary; None when it has none."""
+        settings, outlet = self._config().alerts, self._outlet
+        where = self._route(episode)
+        nowhere = outlet is None or not (where.channel or outlet.configured)
+        passed = bool(episode.muted) and episode.closed_at is not None  # and nobody was to hear
+        if settings is None or nowhere or where.muted or passed:
+            muted = where.muted or (episode.muted if passed else "")
+            alerts.put(db, replace(episode, muted=muted, shown=episode.revision))
+            return None
+        channel, now = where.channel, self._clock()
+        told = replace(episode, channel=channel, muted="")
+        found = self._storm(db, channel, settings, now, episode)
+        if found is not None:
+            return replace(told, storm=found.id)
+        key = f"alert/{episode.id}" + (f"/{channel}" if episode.channel else "")
+        return replace(told, message_key=key)
+
+    def _route(self, episode: Episode) -> Route:
+        settings = self._config().alerts
+        if settings is None:
+            return routing.Route("")
+        labels = routing.labels_of(episode.cluster, [episode.shared])
+        labels |= {"severity": episode.severity} if episode.severity else {}
+        found = routing.route(settings, labels, self._clock())
+        barred = self._barred.get(found.channel)
+        return replace(found, channel="") if barred and barred[0] > self._monotonic() else found
+
+    def _storm(
+        self, db: Database, channel: str, settings: AlertsConfig, now: int, episode: Episode
+    ) -> Storm | None:
+        """The storm that takes a new episode; None when it gets a thread of its own."""
+        bounds = settings.storm
+        for one in storms.under_way(db, channel):
+            if one.calm_at is None:
+                return one
+        if storms.begun(db, channel, now - int(bounds.per * 1_000_000)) < bounds.threads:
+            return None
+        for one in storms.under_way(db, channel):
+            storms.put(db, replace(one, calm_at=None))
+            return one
+        made = Storm(new_id(), channel, min(episode.created_at, now), now, None, None, 0, 0)
+        storms.put(db, made)
+        log.warning("alert storm", channel=channel or "ops", threads=bounds.threads)
+        return made
+
+    def _fold(self, db: Database, episode: Episode) -> None:
+        alerts.put(db, replace(episode, shown=episode.revision))
+        alerts.mark_told(db, episode.id)
+        storms.touch(db, episode.storm, self._clock())
+
+    def _thread(self, db: Database, episode: Episode) -> None:
+        """Posts or edits the root, and answers below it when there is news."""
+        outlet, now = self._outlet, self._clock()
+        if outlet is None:
+            return
+        key, where = episode.message_key, episode.channel
+        first = not outlet.standing(db, key)
+        if episode.revision > episode.shown or first:
+            document = pressable(db, key, self._root(db, episode), now)
+            outlet.keep(db, key, document, channel=where, live=True)
+            alerts.put(db, replace(episode, shown=episode.revision))
+        if first:
+            alerts.mark_told(db, episode.id)
+        elif not storms.raging(db, where) and not outlet.answering(db, key):
+            reply = self._reply(db, episode)
+            if reply is not None:
+                outlet.reply(db, key, reply, channel=where)
+            alerts.mark_told(db, episode.id)
+
+    def _root(self, db: Database, episode: Episode) -> Document:
+        if episode.closed_at is not None:
+            return presenting.over(episode, *self._span(db, episode))
+        rows = alerts.newest_firing(db, episode.id, showing.MOST_ITEMS)
+        extras = self._words.extras(db, episode)
+        called = extras.called or self._route(episode).mentions
+        condition = presenting.condition(episode, rows, replace(extras, called=called))
+        return showing.root(
+            condition,
+            episode.cluster,
+            episode.opened_at,
+            prefix=self._words.prefix(),
+            known=self._words.known,
+            name=episode.id,
+        )
+
+    def _reply(self, db: Database, episode: Episode) -> Document | None:
+        rows, counts = alerts.news(db, episode.id, 3 * showing.MOST_ITEMS)
+        found = News(
+            tuple(rows), counts.get(FIRING, 0), counts.get(RESOLVED, 0), counts.get(LOST, 0)
+        )
+        if not found:
+            return None
+        if episode.closed_at is not None:
+            return presenting.ended(episode, *self._span(db, episode))
+        return presenting.news(episode, found)
+
+    def _span(self, db: Database, episode: Episode) -> tuple[int, int]:
+        """From when to when an episode lasted, by one and the same clock where that is known."""
+        closed = episode.closed_at if episode.closed_at is not None else self._clock()
+        began, ended = alerts.bounds(db, episode.id)
+        if 0 < began <= ended <= closed:
+            return max(began, min(episode.opened_at, ended)), ended
+        return min(episode.opened_at, closed), closed
+
+    def _sum_up(self, db: Database, name: str) -> None:
+        found, outlet, settings = storms.get(db, name), self._outlet, self._config().alerts
+        if found is None or outlet is None or settings is None:
+            return
+        episodes = storms.folded(db, name)
+        now = self._clock()
+        over = found.calm_at is not None and all(e.closed_at is not None for e in episodes)
+        ended = max((e.closed_at or 0 for e in episodes), default=0) or now
+        current = replace(found, closed_at=ended if over else None, shown=found.revision)
+        document = storm.summary(
+            current,
+            episodes,
+            prefix=self._words.prefix(),
+            known=self._words.known,
+            threads=settings.storm.threads,
+            per=span(int(settings.storm.per * 1_000_000)),
+        )
+        storms.put(db, current)
+        key = found.message_key
+        outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
+
+    async def _sweep(self) -> None:
+        """Looks after what no notification will: calm, refusals, the end of maintenance."""
+        self._swept = self._monotonic()
+        if self._outlet is not None:
+            await self._store.write(self._calm)
+            await self._store.write(self._moved)
+        if names := await self._store.read(alerts.unplaced):
+            now = self._clock()
+
+            def again(db: Database) -> None:
+                for name in names:
+                    alerts.touch(db, name, now)
+
+            if self._outlet is not None and self._outlet.configured:
+                await self._store.write(again)
+
+    def _calm(self, db: Database) -> None:
+        """Ends a storm's hold on a channel once new groups have become few."""
+        settings, now = self._config().alerts, self._clock()
+        if settings is None:
+            return
+        for one in storms.under_way(db):
+            since = now - int(settings.storm.per * 1_000_000)
+            few = storms.begun(db, one.channel, since) <= settings.storm.threads // 2
+            if one.calm_at is None and few:
+                storms.put(db, replace(one, calm_at=now, changed_at=now, revision=one.revision + 1))
+
+    def _moved(self, db: Database) -> None:
+        """Takes what a channel refused to another one: to the ops channel."""
+        outlet, now = self._outlet, self._clock()
+        if outlet is None:
+            return
+        until = self._monotonic() + BARRED
+        for episode in alerts.rooted(db):
+            why = outlet.refusal(db, episode.message_key)
+            if why and self._monotonic() >= self._barred.get(f"!{episode.id}", (0.0, ""))[0]:
+                self._bar(episode.channel, why, until)
+                self._barred[f"!{episode.id}"] = (until, why)
+                alerts.put(db, replace(episode, message_key="", revision=episode.revision + 1))
+        for one in storms.under_way(db):
+            why = outlet.refusal(db, one.message_key)
+            if why and one.channel:
+                self._bar(one.channel, why, until)
+                storms.put(db, replace(one, channel="", revision=one.revision + 1, changed_at=now))
+
+    def _bar(self, channel: str, why: str, until: float) -> None:
+        if channel not in self._barred:
+            hint = "its alerts go to the ops channel" if channel else "they are tried again"
+            log.error("alerts refused", channel=channel or "ops", why=why, hint=hint)
+        self._barred[channel] = (until, why)

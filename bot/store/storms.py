@@ -1,0 +1,103 @@
+"""Storms: times in which a channel gets one summary in place of many threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from bot.store.alerts import Episode, made
+from bot.store.rows import changed, every, first
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """One storm in one channel.
+
+    Attributes:
+        opened_at: When it began, microseconds UTC.
+        calm_at: When new groups got threads of their own again; None while it rages.
+        closed_at: When nothing that it sums up fired any more.
+        revision: Counts what happened; `shown` how far that has been told.
+    """
+
+    id: str
+    channel: str
+    opened_at: int
+    changed_at: int
+    calm_at: int | None
+    closed_at: int | None
+    revision: int
+    shown: int
+
+    @property
+    def message_key(self) -> str:
+        """Our name for its summary; another one in another channel."""
+        return f"storm/{self.id}/{self.channel}"
+
+
+def put(db: Database, storm: Storm) -> None:
+    """Writes a storm, new or known."""
+    values = {name: getattr(storm, name) for name in Storm.__dataclass_fields__}
+    changed(
+        db,
+        """INSERT INTO storms (id, channel, opened_at, changed_at, calm_at, closed_at, revision,
+            shown) VALUES (:id, :channel, :opened_at, :changed_at, :calm_at, :closed_at, :revision,
+            :shown)
+        ON CONFLICT (id) DO UPDATE SET channel = excluded.channel,
+            changed_at = excluded.changed_at, calm_at = excluded.calm_at,
+            closed_at = excluded.closed_at, revision = excluded.revision, shown = excluded.shown""",
+        values,
+    )
+
+
+def get(db: Database, storm: str) -> Storm | None:
+    """One storm, over or not; None when it is unknown."""
+    row = first(db, "SELECT * FROM storms WHERE id = ?", [storm])
+    return Storm(**row) if row else None
+
+
+def under_way(db: Database, channel: str = "") -> list[Storm]:
+    """Storms that are not over, the newest first; of all channels when none is named."""
+    rows = every(
+        db,
+        """SELECT * FROM storms WHERE closed_at IS NULL AND (:channel = '' OR channel = :channel)
+        ORDER BY opened_at DESC, id""",
+        {"channel": channel},
+    )
+    return [Storm(**row) for row in rows]
+
+
+def raging(db: Database, channel: str) -> bool:
+    """Whether new groups of that channel are summed up now."""
+    sql = "SELECT 1 FROM storms WHERE channel = ? AND closed_at IS NULL AND calm_at IS NULL"
+    return first(db, sql, [channel]) is not None
+
+
+def untold(db: Database) -> list[Storm]:
+    """Storms whose summary is behind."""
+    return [Storm(**row) for row in every(db, "SELECT * FROM storms WHERE revision > shown")]
+
+
+def touch(db: Database, storm: str, now: int) -> None:
+    """Has a summary told again."""
+    sql = "UPDATE storms SET revision = revision + 1, changed_at = ? WHERE id = ?"
+    changed(db, sql, [now, storm])
+
+
+def begun(db: Database, channel: str, since: int) -> int:
+    """How many groups have come to a channel since a moment, with threads or without."""
+    sql = "SELECT count(*) AS n FROM episodes WHERE channel = ? AND created_at >= ?"
+    row = first(db, sql, [channel, since])
+    return int(row["n"]) if row else 0
+
+
+def folded(db: Database, storm: str) -> list[Episode]:
+    """What a storm sums up, the worst known first by their number of alerts."""
+    rows = every(db, "SELECT * FROM episodes WHERE storm = ? ORDER BY firing DESC, id", [storm])
+    return [made(row) for row in rows]
+
+
+def prune(db: Database, before: int) -> int:
+    """Deletes storms that were over before that moment."""
+    return changed(db, "DELETE FROM storms WHERE closed_at < ?", [before])
