@@ -35,13 +35,13 @@ MOST_SERIES = 1000
 """Series that a range may have; nobody can look at more."""
 _CONNECT_TIMEOUT = 3.0
 _THREADS = 8
-_BODY = 32_000_000
+MOST_BYTES = 32_000_000
 """Bytes of one answer; 1,000 series of 600 points are 20 MB."""
 _CHUNK = 262_144
 
 
 class _TooLarge(QueryRefused):
-    """The answer is longer than `_BODY`."""
+    """The answer is longer than `MOST_BYTES`."""
 
 
 class Prometheus:
@@ -175,6 +175,7 @@ class Prometheus:
         self, method: str, path: str, form: Mapping[str, str], timeout: float
     ) -> Mapping[str, Any]:
         import requests
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
         deadline = time.monotonic() + timeout
         try:
@@ -189,9 +190,9 @@ class Prometheus:
             ) as response:
                 body = self._body(response, deadline, timeout)
                 status = int(response.status_code)
-        except requests.Timeout as exc:
+        except (requests.Timeout, ReadTimeoutError) as exc:
             raise self._late(timeout, exc) from exc
-        except OSError as exc:  # of requests too; and a CA file that is not there
+        except (OSError, HTTPError) as exc:  # of requests too; and a CA file that is not there
             raise PrometheusUnreachable(
                 f"Prometheus at {self.url} cannot be reached: {_reason(exc)}.",
                 hint="Check its address in the configuration and that it runs.",
@@ -203,13 +204,16 @@ class Prometheus:
         return answer
 
     def _body(self, response: Any, deadline: float, timeout: float) -> bytes:
-        """The body, of which each part must come before the deadline."""
+        """The body, of which each part must come before the deadline.
+
+        `iter_content` would wait for a whole chunk, however slowly it comes.
+        """
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
-            if len(body) > _BODY:
+            if len(body) > MOST_BYTES:
                 raise _TooLarge(
-                    f"Prometheus' answer is longer than {_BODY // 1_000_000} MB.",
+                    f"Prometheus' answer is longer than {MOST_BYTES // 1_000_000} MB.",
                     hint="Ask for less: a shorter range or fewer series.",
                 )
             if time.monotonic() > deadline:
