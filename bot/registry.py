@@ -17,8 +17,11 @@ from commands import (
     backup_describe,
     backup_keep,
     backups,
+    changes,
+    dashboard,
     deploy,
     drill,
+    graph,
     jobs,
     locks,
     recovery,
@@ -45,6 +48,9 @@ COMMANDS: tuple[AnyCommand, ...] = (
     *uninstall.COMMANDS,
     *scale.COMMANDS,
     *restart.COMMANDS,
+    *graph.COMMANDS,
+    *dashboard.COMMANDS,
+    *changes.COMMANDS,
     *restore.COMMANDS,
     *drill.COMMANDS,
     *recovery.COMMANDS,
@@ -62,7 +68,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
 )
 
 
-NESTED = frozenset({"restore drill"})
+NESTED = frozenset({"graph list", "restore drill"})
 """Names that begin with another command's on purpose: the longer one wins over an argument."""
 
 

@@ -83,10 +83,8 @@ def window(*, last: str, since: str, until: str, now: int, zone: str) -> Window:
         raise UsageError("--last and --from cannot be given together", hint="Leave one of them out")
     there = zone_of(zone)
     end = min(_moment(until, now, there, "--to"), now) if until else now
-    if since:
-        start = _moment(since, now, there, "--from")
-    else:
-        start = end - _length(last or USUAL) * SECOND
+    length = _length(last or USUAL) * SECOND
+    start = _moment(since, now, there, "--from") if since else end - length
     if start >= now:
         raise UsageError("--from lies in the future", why=f"now it is {_clock(now, there)}")
     if start >= end:

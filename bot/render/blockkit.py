@@ -62,11 +62,17 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Something to upload into the thread; `alt` describes a picture in words."""
+    """Something to upload into the thread.
+
+    Attributes:
+        alt: Describes a picture in words.
+        shared: See `Image`.
+    """
 
     name: str
     content: bytes
     alt: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ class _Drawing:
             case Progress():
                 yield from _progress(element)
             case Image():
-                name = self.attach(element.name, element.png, element.alt)
+                name = self.attach(element.name, element.png, element.alt, shared=element.shared)
                 yield from _context(mrkdwn.packed((f"{name}: {element.alt}",), SECTION))
             case Actions():
                 yield from self._actions(element.buttons)
@@ -141,7 +147,9 @@ class _Drawing:
             case _:
                 assert_never(element)
 
-    def attach(self, name: str, content: str | bytes, alt: str = "") -> str:
+    def attach(
+        self, name: str, content: str | bytes, alt: str = "", *, shared: bool = False
+    ) -> str:
         """Adds a file under a name that is free, and returns that name."""
         name = clean(name, breaks=False).replace("/", "-").strip(". ")[-80:] or "file.txt"
         taken = {file.name for file in self.files}
@@ -152,7 +160,7 @@ class _Drawing:
             unique = f"{stem}-{count}{dot}{suffix}" if dot else f"{name}-{count}"
             count += 1
         data = content.encode() if isinstance(content, str) else content
-        self.files.append(File(unique, data, clean(alt, breaks=False)[:1000]))
+        self.files.append(File(unique, data, clean(alt, breaks=False)[:1000], shared))
         return unique
 
     def _code(self, code: Code | Diff) -> Iterator[Block]:

@@ -140,11 +140,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture; `alt` tells its numbers in words."""
+    """A picture.
+
+    Attributes:
+        alt: Tells its numbers in words.
+        shared: It goes where it was asked for, where others see it; else to the asker alone.
+    """
 
     png: bytes
     name: str
     alt: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

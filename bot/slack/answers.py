@@ -50,13 +50,17 @@ class Answers:
     async def private(self, origin: Mapping[str, Any], document: Document) -> None:
         """Shows a document to the asker; what is too long for a message comes as a file.
 
-        A file cannot be ephemeral, so that it goes into the direct messages.
+        A file cannot be ephemeral: it goes into the direct messages, unless it is to be shared.
         """
         rendered = blockkit.render(document)
         body = {"text": rendered.text, "blocks": [*rendered.blocks, *_elsewhere(rendered)]}
         user = str(origin.get("user", ""))
         drafts = [
-            _draft("file", origin, user, {"private": True, "user": user, **_file(file)})
+            _draft(
+                "file", origin, str(origin.get("channel", "")), {**_place(origin), **_file(file)}
+            )
+            if file.shared
+            else _draft("file", origin, user, {"private": True, "user": user, **_file(file)})
             for file in rendered.files
         ]
         if not await self._show(origin, body):
@@ -133,11 +137,16 @@ def _draft(
 
 def _elsewhere(rendered: blockkit.Rendered) -> tuple[blockkit.Block, ...]:
     """A word about where the files are, unless the message is full already."""
-    if not rendered.files or len(rendered.blocks) >= blockkit.BLOCKS:
+    names = ", ".join(file.name for file in rendered.files if not file.shared)
+    if not names or len(rendered.blocks) >= blockkit.BLOCKS:
         return ()
-    names = ", ".join(file.name for file in rendered.files)
     note = Note.of(f"In your direct messages with this app: {names}.")
     return blockkit.render(Document.of(note)).blocks
+
+
+def _place(origin: Mapping[str, Any]) -> dict[str, str]:
+    """The thread that somebody asked in; and who, for where the bot is not in the channel."""
+    return {"thread_ts": str(origin.get("thread", "")), "user": str(origin.get("user", ""))}
 
 
 def _file(file: blockkit.File) -> dict[str, str]:

@@ -17,7 +17,8 @@ def origin_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """
     event, user = body.get("event") or {}, body.get("user") or {}
     container, message = body.get("container") or {}, body.get("message") or {}
-    below = event.get("thread_ts") or message.get("thread_ts") or ""
+    holders = (event, message, container)
+    below = next((one["thread_ts"] for one in holders if one.get("thread_ts")), "")
     return {
         "kind": "slack",
         "team": body.get("team_id") or (body.get("team") or {}).get("id", ""),

@@ -20,11 +20,12 @@ from bot.errors import Refused
 from bot.render import terminal
 from bot.render.document import Actions, Button, Document, Progress, from_json
 from bot.render.text import clean
+from bot.terminal import saving
 from bot.terminal.address import short
 
 SOCKET = "onprem.sock"
 """The socket's name in the state directory."""
-UNANSWERED = 1
+UNANSWERED = UNSAVED = 1
 
 
 class Interrupted(Exception):
@@ -41,6 +42,7 @@ class Screen:
         answers: Where a person types; it must be a terminal.
         as_json: Only the result, as JSON, on standard output.
         interactive: Whether somebody is there to ask.
+        save: Where the picture of an answer is to be written.
         left: Whether a question was answered with no.
     """
 
@@ -49,6 +51,7 @@ class Screen:
     answers: TextIO = field(default_factory=lambda: sys.stdin)
     as_json: bool = False
     interactive: bool = False
+    save: Path | None = None
     left: bool = False
     _shown: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -82,7 +85,8 @@ class Screen:
 def screen_for(words: Sequence[str]) -> Screen:
     """The terminal that this process was started in."""
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
-    return Screen(as_json="--json" in words, interactive=interactive)
+    save = saving.wanted(words)
+    return Screen(as_json="--json" in words, interactive=interactive, save=save)
 
 
 def reach(directory: Path, words: Sequence[str]) -> int | None:
@@ -163,8 +167,11 @@ def _hear(
         return int(message["exit_code"])
     if kind == "answer":
         code = int(message["exit_code"])
-        screen.document(from_json(message["document"]), failed=code != 0)
+        document = from_json(message["document"])
+        screen.document(document, failed=code != 0)
         screen.data(message["data"])
+        if screen.save is not None and code == 0:
+            return 0 if saving.save(document, screen.save, screen.err) else UNSAVED
         return code
     if kind == "notice":
         document = from_json(message["document"])
