@@ -135,7 +135,6 @@ class Performing:
             [Doomed(*one) for one in facts["workloads"]],
             [Doomed(*one) for one in facts["claims"]],
             timeout=ref.config.timeout,
-            labels=app_selector(ref),
         )
         self._stage = f"The workloads and volumes of {ref.name} are deleted, and not restored yet"
 

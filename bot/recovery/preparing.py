@@ -205,6 +205,13 @@ async def _room(
     (namespace,) = mapping.values()
     stored = {one.claim for one in proof.protected}
     space = await room(cluster, wanted.app, namespace, stored)
+    if space.held:
+        raise Refused(
+            f"--replace cannot stop all that uses the volumes of {wanted.app.name}",
+            why=f"it does not own what uses {listed(space.held, 3)}",
+            hint="Stop that first (of an operator: by its own resource), or label it as the app's; "
+            "`restore --to NAMESPACE` makes a copy beside it",
+        )
     held = {(one.kind, one.name) for one in objects}
     lost = [w.path for w in space.workloads if (w.kind, w.name) not in held and w.kind in _KEPT]
     if lost:

@@ -7,7 +7,7 @@ so that one which has come since is never touched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,10 @@ from bot.recovery.matching import claims_of
 from bot.recovery.room import (
     ENDED,
     Doomed,
-    Object,
     another,
-    carries,
     kinds_of_room,
     list_all,
+    owned_by,
     there,
 )
 from bot.releases.patience import patiently
@@ -42,7 +41,6 @@ async def clear(
     claims: Sequence[Doomed],
     *,
     timeout: float,
-    labels: Mapping[str, str],
 ) -> None:
     """Stops and deletes, as durable steps: workloads first, then their volumes.
 
@@ -50,21 +48,41 @@ async def clear(
         Drifted: Other objects have taken the names since the plan; nothing was touched.
         Failed: Something does not end in time; the steps before it are done.
     """
-    await _stop(op, cluster.kube, namespace, workloads, claims)
-    await _wait_stopped(op, cluster.kube, namespace, claims, labels, timeout)
-    await _delete(op, cluster.kube, namespace, workloads, "delete the workloads", timeout)
-    await _delete(op, cluster.kube, namespace, claims, "delete the volumes", timeout)
-
-
-async def _stop(
-    op: Op,
-    kube: KubeClient,
-    namespace: str,
-    workloads: Sequence[Doomed],
-    claims: Sequence[Doomed],
-) -> None:
-    """Scales to nothing, so that a database ends in order. Others are stopped by deletion."""
+    kube = cluster.kube
     sized = [one for one in workloads if one.kind in _SIZED]
+    others = [one for one in workloads if one.kind not in _SIZED]
+    await _same(op, kube, namespace, (*workloads, *claims))
+    await _stop(op, kube, namespace, sized)
+    await _delete(op, kube, namespace, others, "delete what cannot be scaled", timeout)
+    await _wait_stopped(op, kube, namespace, workloads, claims, timeout)
+    await _delete(op, kube, namespace, sized, "delete the workloads", timeout)
+    await _delete(op, kube, namespace, claims, "delete the volumes", timeout)
+
+
+async def _same(op: Op, kube: KubeClient, namespace: str, things: Sequence[Doomed]) -> None:
+    """Looks, before anything is touched, that no name has passed to another object."""
+
+    async def look() -> list[str]:
+        found = await asyncio.gather(*(another(kube, namespace, one) for one in things))
+        return [one.path for one, other in zip(things, found, strict=True) if other]
+
+    async def check() -> bool:
+        if others := await patiently(op, look):
+            raise Drifted(
+                f"{others[0]} is another one than when this was planned",
+                why="it was deleted and made anew in between, so nothing was touched",
+                hint="Ask again to see what would happen now",
+            )
+        return True
+
+    async def never() -> None:
+        return None
+
+    await op.step("check that they are the planned ones", check, done=never)
+
+
+async def _stop(op: Op, kube: KubeClient, namespace: str, sized: Sequence[Doomed]) -> None:
+    """Scales to nothing, so that a database ends in order."""
 
     async def running() -> list[Doomed]:
         left = []
@@ -75,13 +93,6 @@ async def _stop(
         return left
 
     async def stop() -> list[str]:
-        for one in (*workloads, *claims):
-            if await another(kube, namespace, one):
-                raise Drifted(
-                    f"{one.path} is another one than when this was planned",
-                    why="it was deleted and made anew in between, so nothing was touched",
-                    hint="Ask again to see what would happen now",
-                )
         for one in await running():
             await kube.set_scale(kinds_of_room()[one.kind], namespace, one.name, 0)
         return [one.path for one in sized]
@@ -99,30 +110,30 @@ async def _wait_stopped(
     op: Op,
     kube: KubeClient,
     namespace: str,
+    workloads: Sequence[Doomed],
     claims: Sequence[Doomed],
-    labels: Mapping[str, str],
     timeout: float,
 ) -> None:
-    """Waits until nothing of the app runs, and nobody uses its volumes."""
+    """Waits until none of the workloads runs, and nobody uses the volumes."""
+    from integrations.kubernetes.kinds import REPLICA_SET
+
     kind = kinds_of_room()["Pod"]
     names = {one.name for one in claims}
 
     async def left() -> list[str]:
-        pods = await list_all(kube, kind, namespace, None)
+        sets, pods = await asyncio.gather(
+            list_all(kube, REPLICA_SET, namespace, None), list_all(kube, kind, namespace, None)
+        )
+        uids = {one.uid for one in workloads}
+        uids |= {str(one["metadata"]["uid"]) for one in sets if owned_by(one) & uids}
         return [
             str(pod["metadata"]["name"])
             for pod in pods
             if (pod.get("status") or {}).get("phase") not in ENDED
-            and (_stopping(pod, labels) or names & set(claims_of(pod).values()))
+            and (owned_by(pod) & uids or names & set(claims_of(pod).values()))
         ]
 
     await _until_none(op, kube, kind, namespace, left, "wait until its pods are gone", timeout)
-
-
-def _stopping(pod: Object, labels: Mapping[str, str]) -> bool:
-    """A pod of the app that scaling ends: not a DaemonSet's, a Job's, or one on its own."""
-    owners = {o.get("kind") for o in pod["metadata"].get("ownerReferences") or ()}
-    return carries(pod, labels) and bool(owners & {"ReplicaSet", "StatefulSet"})
 
 
 async def _delete(
@@ -179,7 +190,7 @@ async def _until_none(
     async def none() -> bool | None:
         return None if await patiently(op, left) else True
 
-    await op.step(name, wait, done=none)
+    await op.step(name, wait, done=none, interruptible=True)
 
 
 async def _gone(

@@ -47,12 +47,14 @@ class Room:
         claims: Its volume claims whose data the backup has.
         kept: Its claims whose data the backup lacks: they stay as they are.
         retained: PersistentVolumes that outlive their claims, with the old data.
+        held: Who else uses a volume that would go, a clause each: nothing here stops them.
     """
 
     workloads: tuple[Doomed, ...]
     claims: tuple[Doomed, ...]
     kept: tuple[str, ...] = ()
     retained: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def uids(self) -> frozenset[str]:
@@ -69,14 +71,18 @@ async def room(cluster: Cluster, ref: AppRef, namespace: str, stored: Collection
         namespace: Its namespace.
         stored: Claims whose data is in the backup.
     """
+    from integrations.kubernetes.kinds import REPLICA_SET
+
     labels = app_selector(ref)
     kube, found = cluster.kube, kinds_of_room()
     lists = await asyncio.gather(
         *(list_all(kube, found[kind], namespace, labels) for kind in (*_ORDER, _CLAIM)),
         list_all(kube, found["Pod"], namespace, None),
+        list_all(kube, REPLICA_SET, namespace, None),
+        list_all(kube, found["Job"], namespace, None),
         list_all(kube, found[_VOLUME], None, None),
     )
-    *owned, claims, pods, volumes = lists
+    *owned, claims, pods, sets, jobs, volumes = lists
     workloads = [item for items in owned for item in items if _goes(item)]
     names = {str(c["metadata"]["name"]): c for c in claims}
     mine = {claim for pod in pods if carries(pod, labels) for claim in claims_of(pod).values()}
@@ -90,7 +96,47 @@ async def room(cluster: Cluster, ref: AppRef, namespace: str, stored: Collection
         tuple(going),
         tuple(sorted(set(names) - gone)),
         tuple(sorted(_retained(volumes, namespace, gone))),
+        tuple(_held(pods, (*sets, *jobs), {str(w["metadata"]["uid"]) for w in workloads}, gone)),
     )
+
+
+def owned_by(item: Object) -> set[str]:
+    """The uids of an object's owners."""
+    return {str(o.get("uid")) for o in item["metadata"].get("ownerReferences") or ()}
+
+
+def _held(
+    pods: Sequence[Object],
+    between: Sequence[Object],
+    doomed: Collection[str],
+    gone: Collection[str],
+) -> list[str]:
+    """Pods that use volumes which go, and that do not go with any doomed workload. Pure.
+
+    Args:
+        pods: Of the namespace.
+        between: Its ReplicaSets and Jobs, which stand between a pod and what people made.
+        doomed: uids of the workloads that go.
+        gone: Claims that go.
+    """
+    ending = set(doomed) | {str(b["metadata"]["uid"]) for b in between if owned_by(b) & set(doomed)}
+    said = []
+    for pod in pods:
+        used = sorted(set(claims_of(pod).values()) & set(gone))
+        meta = pod["metadata"]
+        running = (pod.get("status") or {}).get("phase") not in ENDED
+        if used and running and not ending & (owned_by(pod) | {str(meta["uid"])}):
+            said.append(f"{used[0]} by pod {meta['name']}{_whose(pod, between)}")
+    return said
+
+
+def _whose(pod: Object, between: Sequence[Object]) -> str:
+    """` of StatefulSet db`, the topmost owner that is known; empty for a pod on its own."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    for one in between:
+        if owned_by(pod) & {str(one["metadata"]["uid"])}:
+            owners = one["metadata"].get("ownerReferences") or owners
+    return f" of {owners[0].get('kind')} {owners[0].get('name')}" if owners else ""
 
 
 def kinds_of_room() -> dict[str, Kind]:

@@ -18,6 +18,7 @@ RESTORE = (
     "wait until it is ready",
 )
 ROOM = (
+    "check that they are the planned ones",
     "stop the workloads",
     "wait until its pods are gone",
     "delete the workloads",
