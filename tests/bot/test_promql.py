@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import promql
@@ -45,6 +45,7 @@ def said(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_a_literal_means_exactly_its_text(text: str) -> None:
     assert unquoted(promql.quote(text)) == ("…", [said(text)])
@@ -55,6 +56,7 @@ def test_what_the_lexer_takes_for_an_error_is_escaped() -> None:
     assert promql.quote("\ufffd\ud83d") == r'"\ufffd\ufffd"'
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_no_value_changes_what_stands_around_it(first: str, second: str) -> None:
     values = {"a": promql.quote(first), "b": promql.quote(second)}
@@ -62,6 +64,7 @@ def test_no_value_changes_what_stands_around_it(first: str, second: str) -> None
     assert unquoted(filled) == ("sum(up{x=~…,y=~…}) > 1", [said(first), said(second)])
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_an_escaped_text_matches_itself_and_nothing_else(text: str, other: str) -> None:
     pattern = re.compile(promql.escape(text))

@@ -59,6 +59,7 @@ class Lab:
         token: An administrator's.
         etcd: The store, to pause, kill and start again; so are the next four.
         etcd_port: Where etcd answers clients.
+        ports: Where controller-manager, scheduler and kwok answer, by the names of the servers.
     """
 
     files: Files
@@ -70,6 +71,7 @@ class Lab:
     controller_manager: Process
     scheduler: Process
     kwok: Process
+    ports: Mapping[str, int] = field(default_factory=dict)
     _opener: urllib.request.OpenerDirector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -155,7 +157,12 @@ class Lab:
             Process(name, command, files.folder / f"{name}.log", ledger, files.environment)
             for name, command in commands.items()
         ]
-        return cls(files, url, token, store, *made)
+        ports = {
+            "kube-controller-manager": manager,
+            "kube-scheduler": planner,
+            "kwok": kubelet,
+        }
+        return cls(files, url, token, store, *made, ports=ports)
 
     def _start(self) -> None:
         self.etcd.start()

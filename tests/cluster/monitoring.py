@@ -195,18 +195,51 @@ def job(name: str, server: Server, seconds: int = 2) -> Json:
 
 def apiserver_job(lab: Lab, folder: Path, seconds: int = 2) -> Json:
     """A scrape configuration for a lab's API server; its token goes into a file in ``folder``."""
-    file = folder / "apiserver.token"
+    return _secure_job("apiserver", lab, folder, [_target(lab.url)], seconds)
+
+
+def control_plane_jobs(lab: Lab, folder: Path, seconds: int = 2) -> list[Json]:
+    """Scrape configurations for API server, controller-manager and scheduler."""
+    others = ("kube-controller-manager", "kube-scheduler")
+    return [
+        apiserver_job(lab, folder, seconds),
+        *(
+            _secure_job(
+                name, lab, folder, [_target(f"https://127.0.0.1:{lab.ports[name]}")], seconds
+            )
+            for name in others
+        ),
+    ]
+
+
+def kubelet_job(lab: Lab, folder: Path, seconds: int = 2) -> Json:
+    """A scrape configuration for what kwok says of the nodes' containers (`kwok/config/usage`)."""
+    nodes = (node["metadata"]["name"] for node in lab.api("GET", "/api/v1/nodes")["items"])
+    url = f"https://127.0.0.1:{lab.ports['kwok']}"
+    path = "/metrics/nodes/{}/metrics/resource"
+    targets = [
+        _target(url, node=name, __metrics_path__=path.format(name), instance=name) for name in nodes
+    ]
+    return _secure_job("kubelet", lab, folder, targets, seconds)
+
+
+def _target(url: str, **labels: str) -> Json:
+    return {"targets": [url.removeprefix("https://")], "labels": labels}
+
+
+def _secure_job(name: str, lab: Lab, folder: Path, targets: list[Json], seconds: int) -> Json:
+    file = folder / "lab.token"
     folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(lab.token)
     return {
-        "job_name": "apiserver",
+        "job_name": name,
         "scheme": "https",
         "scrape_interval": f"{seconds}s",
         "scrape_timeout": f"{seconds}s",
         "authorization": {"credentials_file": str(file)},
         "tls_config": {"ca_file": str(lab.files.certificate)},
-        "static_configs": [{"targets": [lab.url.removeprefix("https://")]}],
+        "static_configs": targets,
     }
 
 

@@ -69,6 +69,9 @@ def controller_manager(binary: Path, files: Files, port: int) -> Command:
         f"--secure-port={port}",
         f"--tls-cert-file={files.certificate}",
         f"--tls-private-key-file={files.key}",
+        # Who asks for metrics is looked up, and must be allowed to.
+        f"--authentication-kubeconfig={files.kubeconfig}",
+        f"--authorization-kubeconfig={files.kubeconfig}",
         "--leader-elect=false",
         "--use-service-account-credentials",
         f"--service-account-private-key-file={files.account_key}",
@@ -91,6 +94,9 @@ def scheduler(binary: Path, files: Files, port: int) -> Command:
         f"--secure-port={port}",
         f"--tls-cert-file={files.certificate}",
         f"--tls-private-key-file={files.key}",
+        # Who asks for metrics is looked up, and must be allowed to.
+        f"--authentication-kubeconfig={files.kubeconfig}",
+        f"--authorization-kubeconfig={files.kubeconfig}",
         "--leader-elect=false",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
