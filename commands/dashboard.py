@@ -24,8 +24,7 @@ from bot import (
     UsageError,
     command,
 )
-from bot.changes import ChangeSeen
-from bot.graphs import asking, catalogue
+from bot.graphs import asking
 from bot.graphs.asking import About, Drawn
 from bot.graphs.numbers import Numbers, cells, foremost, numbers_of, past, worst
 from bot.graphs.series import WIDTH, nothing, panel
@@ -38,6 +37,7 @@ from bot.render.plot import Panel
 from integrations.errors import IntegrationError
 
 if TYPE_CHECKING:
+    from bot.changes import ChangeSeen
     from bot.graphs.catalogue import Graph
 
 MOST_ROWS = 3
@@ -194,7 +194,7 @@ async def dashboard(ctx: Ctx, p: DashboardParams) -> Dashboard:
     A graph that cannot be had says why, and the others are shown.
     """
     asking.check_save(ctx.scope, p.save)
-    known = catalogue.load(ctx.config)
+    known = asking.graphs(ctx)
     time = window(last=p.last, since=p.from_, until=p.to, now=ctx.clock(), zone=ctx.asker.timezone)
     where = asking.about(ctx)
     graphs = [known[name] for name in known.dashboards[p.board]]

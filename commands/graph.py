@@ -22,8 +22,7 @@ from bot import (
     Title,
     command,
 )
-from bot.changes import ChangeSeen
-from bot.graphs import asking, catalogue
+from bot.graphs import asking
 from bot.graphs.asking import Drawn
 from bot.graphs.numbers import Numbers, cells, foremost, numbers_of, past, worst
 from bot.graphs.series import nothing, panel
@@ -32,6 +31,7 @@ from bot.names import check_name, check_object
 from bot.releases.words import count
 
 if TYPE_CHECKING:
+    from bot.changes import ChangeSeen
     from bot.graphs.catalogue import Graph
 
 MOST_ROWS = 20
@@ -168,7 +168,7 @@ async def graph(ctx: Ctx, p: GraphParams) -> Graphed:
     time zone.
     """
     asking.check_save(ctx.scope, p.save)
-    chosen = catalogue.load(ctx.config).find(p.name, app=bool(p.app))
+    chosen = asking.graphs(ctx).find(p.name, app=bool(p.app))
     time = window(last=p.last, since=p.from_, until=p.to, now=ctx.clock(), zone=ctx.asker.timezone)
     where = asking.about(ctx, p.node)
     fetched = await asking.numbers(ctx, where, chosen, time)
@@ -239,7 +239,7 @@ def view_list(result: Graphs, now: int) -> Document:
 )
 async def list_graphs(ctx: Ctx, p: ListParams) -> Graphs:
     """List the graphs there are, what each shows, and how it can be narrowed."""
-    return Graphs(tuple(map(_listed, catalogue.load(ctx.config).values())))
+    return Graphs(tuple(map(_listed, asking.graphs(ctx).values())))
 
 
 def _listed(graph: Graph) -> Listed:

@@ -1,14 +1,15 @@
-"""What the commands about graphs share: whom to ask, about which pods, and the picture."""
+"""What the commands about graphs share: whom to ask, about which pods, and the picture.
+
+What is heavy is loaded when it is needed: `onprem --help` imports every command.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.changes import changes, marks
 from bot.context import Target
 from bot.errors import Failed, Refused, UsageError
-from bot.graphs.catalogue import AppPods, Graph
 from bot.graphs.series import MOST_LINES, WIDTH, Fetched, fetch
 from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
 from bot.releases.words import ago
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bot.changes import ChangeSeen
     from bot.config import Config
     from bot.context import Cluster, Ctx, Scope
+    from bot.graphs.catalogue import AppPods, Catalogue, Graph
     from bot.graphs.window import Window
     from bot.render.plot import Panel
     from integrations.prometheus import Prometheus
@@ -61,6 +63,13 @@ def graph_target(scope: Scope, app: str, cluster: str) -> Target:
     return Target(check_cluster(scope.config, cluster or scope.cluster))
 
 
+def graphs(ctx: Ctx) -> Catalogue:
+    """All graphs there are."""
+    from bot.graphs.catalogue import load
+
+    return load(ctx.config)
+
+
 def about(ctx: Ctx, node: str = "") -> About:
     """What was asked about: the target for which leave was given."""
     app = ctx.target.app
@@ -73,6 +82,8 @@ def pods_of(config: Config, ref: AppRef) -> AppPods:
 
     Then those of its aliases, and those that bear its release's name.
     """
+    from bot.graphs.catalogue import AppPods
+
     near = [other for other in apps_on(config, ref.cluster) if other.namespace == ref.namespace]
     if len(near) < 2:
         return AppPods(ref.namespace)
@@ -141,6 +152,8 @@ def _narrower(graph: Graph, where: About) -> str:
 
 async def changed(ctx: Ctx, window: Window) -> tuple[ChangeSeen, ...]:
     """What changed where leave was given to look, newest first."""
+    from bot.changes import changes
+
     target = ctx.target
     return await changes(
         ctx.desk,
@@ -161,6 +174,8 @@ def chart(
     seen: tuple[ChangeSeen, ...],
 ) -> Chart:
     """Panels, with what changed in that time."""
+    from bot.changes import marks
+
     return Chart(
         title=title,
         subtitle=window.said if where.said in title else f"{where.said}, {window.said}",
