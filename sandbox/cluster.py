@@ -12,10 +12,12 @@ from typing import Any
 
 from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
 from sandbox.kube.faults import Faults
+from sandbox.kube.metrics import MetricsApi
 from sandbox.kube.pods import Runtime
 from sandbox.kube.runtime import ExecResult
 from sandbox.kube.server import KubeServer
 from sandbox.kube.store import Store
+from sandbox.prometheus import PracticePrometheus
 from sandbox.velero import ObjectStore, PracticeVelero
 
 
@@ -29,6 +31,7 @@ class PracticeCluster:
         controllers: What brings workloads to life; `controllers.world` is for faults.
         kubeconfig: The file for clients.
         velero: Its Velero, if it was asked for.
+        prometheus: Its Prometheus, if it was asked for.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class PracticeCluster:
         self.store = server.store
         self.kubeconfig = kubeconfig
         self.velero: PracticeVelero | None = None
+        self.prometheus: PracticePrometheus | None = None
         self._runtime = runtime
 
     @classmethod
@@ -70,7 +74,12 @@ class PracticeCluster:
         store, behaviours = Store(), Behaviours()
         controllers = start(store, pace=pace, behaviours=behaviours)
         runtime = Runtime(store, behaviours, written=controllers.kubelet.written)
-        server = KubeServer(store, runtime, token=secrets.token_urlsafe(18), faults=Faults())
+        server = KubeServer(
+            *(store, runtime),
+            token=secrets.token_urlsafe(18),
+            faults=Faults(),
+            metrics=MetricsApi(store, controllers.ctx.load, store.clock),
+        )
         cluster = cls(name, server, controllers, runtime, kubeconfig)
         try:
             await server.start(port)
@@ -83,6 +92,22 @@ class PracticeCluster:
             await cluster.close()
             raise
         return cluster
+
+    async def watched(self, *, pace: Pace, port: int = 0) -> PracticePrometheus:
+        """Gives it a Prometheus, which follows the cluster from now on.
+
+        Args:
+            pace: How fast it lives.
+            port: Where it listens on 127.0.0.1; 0 takes a free port.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self.prometheus = PracticePrometheus.of(
+            self.store, self.controllers, pace=pace, cluster=self.name
+        )
+        await self.prometheus.start(port)
+        return self.prometheus
 
     async def wait_for(self, look: Callable[[], object], timeout: float) -> None:
         """Waits until `look` says something true; asked again after every change.
@@ -106,6 +131,8 @@ class PracticeCluster:
 
     async def close(self) -> None:
         """Ends API and controllers."""
+        if self.prometheus is not None:
+            await self.prometheus.close()
         if self.velero is not None:
             await self.velero.close()
         await self.server.close()

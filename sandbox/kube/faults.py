@@ -42,9 +42,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The failures in force; the first that fits a request is used."""
+    """The failures in force; the first that fits a request is used.
+
+    Attributes:
+        checks: Names of the API server's checks of itself that fail: `etcd`.
+    """
 
     active: list[Fault] = field(default_factory=list)
+    checks: set[str] = field(default_factory=set)
 
     def add(self, fault: Fault) -> None:
         """Put a failure in force.
@@ -61,6 +66,7 @@ class Faults:
     def clear(self) -> None:
         """End all failures."""
         self.active.clear()
+        self.checks.clear()
 
     async def meet(self, method: str, path: str) -> None:
         """Delay or refuse a request if a failure is in force for it.

@@ -15,6 +15,7 @@ from sandbox.kube.definitions import Definitions
 from sandbox.kube.errors import ApiError
 from sandbox.kube.faults import Faults, fault_from_json
 from sandbox.kube.jsonutil import Json
+from sandbox.kube.metrics import GROUP, MetricsApi
 from sandbox.kube.objects import ObjectApi
 from sandbox.kube.openapi import OpenApi
 from sandbox.kube.resources import NAMESPACES
@@ -34,6 +35,8 @@ VERSION = "v1.35.4"
 """The Kubernetes version whose behaviour is followed."""
 
 _log = logging.getLogger(__name__)
+_CHECKS = ("ping", "log", "etcd", "etcd-readiness", "informer-sync", "shutdown")
+"""Some of a real server's checks of itself, in its order."""
 _FIRST_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _LARGEST_BODY = 3 * 1024 * 1024
 
@@ -50,6 +53,7 @@ class KubeServer:
         clock: The time for ages and logs.
         faults: Failures in force; also set through ``/sandbox/faults``.
         bookmark_seconds: How often watches get a bookmark.
+        metrics: What nodes and pods use; None without a metrics server.
     """
 
     def __init__(
@@ -62,8 +66,10 @@ class KubeServer:
         clock: Clock = utc_now,
         faults: Faults | None = None,
         bookmark_seconds: float = 60.0,
+        metrics: MetricsApi | None = None,
     ) -> None:
         self.store = store
+        self._metrics = metrics
         self.faults = faults or Faults()
         self._version = version
         self._token = token
@@ -180,7 +186,7 @@ class KubeServer:
         path = request.path.rstrip("/") or "/"
         parts = path.strip("/").split("/")
         if path in ("/healthz", "/readyz", "/livez"):
-            return web.Response(text="ok")
+            return self._health(path[1:], verbose="verbose" in request.query)
         if path == "/version":
             return _json(self._version_body())
         if parts[0] == "openapi":
@@ -188,10 +194,25 @@ class KubeServer:
         proxied = proxying.asked(request.path)
         if proxied is not None:
             return proxying.serve(self.store, request.method, *proxied)
+        metrics = self._metrics if self._metrics and self._metrics.served else None
+        if metrics is not None and parts[:2] == ["apis", GROUP]:
+            return _json(metrics.answer(request.method, parts[2:]))
         if parts[0] in ("api", "apis"):
             small = self._serve_discovery(request, parts)
             return small if small is not None else await self._objects.serve(request, user)
         raise errors.not_implemented(f"the path {request.path!r}")
+
+    def _health(self, name: str, *, verbose: bool) -> web.Response:
+        """The server's health; its checks one by one where they are asked for, or one fails."""
+        failing = self.faults.checks & set(_CHECKS)
+        if not verbose and not failing:
+            return web.Response(text="ok")
+        lines = [
+            f"[-]{check} failed: reason withheld" if check in failing else f"[+]{check} ok"
+            for check in _CHECKS
+        ]
+        end = f"{name} check {'failed' if failing else 'passed'}"
+        return web.Response(status=500 if failing else 200, text="\n".join([*lines, end, ""]))
 
     def _version_body(self) -> Json:
         major, minor, _ = self._version.removeprefix("v").split(".", 2)
@@ -221,11 +242,16 @@ class KubeServer:
         registry = self.store.registry
         if len(parts) == 1:
             answer = media.negotiate(request.headers.get("Accept", ""))
+            metrics = self._metrics if not core and self._metrics else None
             if answer.form == "Discovery":
-                return _discovery(discovery.aggregated(registry, core=core))
+                body = discovery.aggregated(registry, core=core)
+                body["items"] += [metrics.aggregated()] if metrics and metrics.served else []
+                return _discovery(body)
             if core:
                 return _json(discovery.versions(self.url.partition("//")[2]))
-            return _json(discovery.groups(registry))
+            body = discovery.groups(registry)
+            body["groups"] += [metrics.group()] if metrics and metrics.served else []
+            return _json(body)
         group = "" if core else parts[1]
         if group not in registry.groups():
             raise errors.path_not_found()
