@@ -69,6 +69,7 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         gc.collect()
         gc.freeze()
         begin(product, chores)
+        await product.alerts.start()
         _notify("READY=1")
         print("ready", file=sys.stderr, flush=True)
         await stop.wait()

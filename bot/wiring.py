@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from bot import registry
-from bot.alerts import Threads
+from bot.alerts import Outlet, Threads
+from bot.alerts.service import Alerts, Surroundings
 from bot.changes.watching import Onlooker
 from bot.changes.watching import Watching as Looking
 from bot.clock import now
@@ -123,6 +124,7 @@ class Product:
     slack: SlackSurface | None
     watcher: Watcher
     onlooker: Onlooker
+    alerts: Alerts
     tasks: Tasks
     artist: Artist
     lock: InstanceLock
@@ -140,6 +142,7 @@ class Product:
 
     async def close(self) -> None:
         """Stops in the order of dependence; running operations are continued by the next start."""
+        await self.alerts.close()
         await self.terminal.close()
         (self.config.state.directory / SOCKET).unlink(missing_ok=True)
         if self.slack is not None:
@@ -263,12 +266,29 @@ def _put_together(
     repliers["system"] = repliers["terminal"]  # nobody listens but the ops channel
     names = {name for c in commands for name in (c.name, *c.aliases)}
     ops = surface.ops if surface else None
-    threads = Threads(store, ops, clock, lambda: f"{current().command} ", names)
+    alerts = _alerts(current, clusters, store, ops, names)
+    threads = alerts.threads
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     onlooker = Onlooker(Looking(current, clusters, store, clock))
     return Product(
         *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, onlooker, tasks, artist, lock, clock, current),
+        *(watcher, onlooker, alerts, tasks, artist, lock, clock, current),
+    )
+
+
+def _alerts(
+    current: Callable[[], Config],
+    clusters: Clusters,
+    store: Store,
+    outlet: Outlet | None,
+    names: Collection[str],
+) -> Alerts:
+    def prefix() -> str:
+        return f"{current().command} "
+
+    threads = Threads(store, outlet, store.clock, prefix, names)
+    return Alerts(
+        Surroundings(current, clusters, store, outlet, threads, prefix, names, store.clock)
     )
 
 
@@ -290,6 +310,7 @@ def secret_values(config: Config) -> list[str]:
         held += [cluster.rancher.token] if cluster.rancher else []
         for server in (cluster.prometheus, cluster.alertmanager):
             held += [server.token, server.password] if server else []
+    held += [config.alerts.token] if config.alerts else []
     return [secret.get_secret_value() for secret in held if secret is not None]
 
 

@@ -197,7 +197,7 @@ class Teller:
         for one in storms.under_way(db, channel):
             storms.put(db, replace(one, calm_at=None))
             return one
-        made = Storm(new_id(), channel, min(episode.created_at, now), now, None, None, 0, 0)
+        made = Storm(_storm_id(), channel, min(episode.created_at, now), now, None, None, 0, 0)
         storms.put(db, made)
         log.warning("alert storm", channel=channel or "ops", threads=bounds.threads)
         return made
@@ -279,7 +279,7 @@ class Teller:
             per=span(int(settings.storm.per * 1_000_000)),
         )
         storms.put(db, current)
-        key = found.message_key
+        key = found.id
         outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
 
     async def _sweep(self) -> None:
@@ -322,13 +322,18 @@ class Teller:
                 self._barred[f"!{episode.id}"] = (until, why)
                 alerts.put(db, replace(episode, message_key="", revision=episode.revision + 1))
         for one in storms.under_way(db):
-            why = outlet.refusal(db, one.message_key)
+            why = outlet.refusal(db, one.id)
             if why and one.channel:
                 self._bar(one.channel, why, until)
-                storms.put(db, replace(one, channel="", revision=one.revision + 1, changed_at=now))
+                anew = replace(one, id=_storm_id(), channel="", shown=0, changed_at=now)
+                storms.move(db, one, replace(anew, revision=1))
 
     def _bar(self, channel: str, why: str, until: float) -> None:
         if channel not in self._barred:
             hint = "its alerts go to the ops channel" if channel else "they are tried again"
             log.error("alerts refused", channel=channel or "ops", why=why, hint=hint)
         self._barred[channel] = (until, why)
+
+
+def _storm_id() -> str:
+    return f"storm/{new_id()}"

@@ -313,6 +313,27 @@ def mark_told(db: Database, episode: str) -> None:
     )
 
 
+def any_firing(db: Database, cluster: str) -> bool:
+    """Whether anything of a cluster is thought to fire."""
+    sql = "SELECT 1 FROM episodes WHERE closed_at IS NULL AND cluster = ? LIMIT 1"
+    return first(db, sql, [cluster]) is not None
+
+
+def firing_before(db: Database, cluster: str, at: int) -> dict[str, list[AlertRow]]:
+    """Alerts of a cluster that fire since before a moment by the bot's clock, by episode."""
+    rows = every(
+        db,
+        """SELECT a.* FROM alerts a JOIN episodes e ON e.id = a.episode
+        WHERE e.closed_at IS NULL AND e.cluster = ? AND a.status = 'firing' AND a.changed_at < ?
+        ORDER BY a.episode, a.fingerprint""",
+        [cluster, at],
+    )
+    found: dict[str, list[AlertRow]] = {}
+    for row in rows:
+        found.setdefault(row["episode"], []).append(_alert(row))
+    return found
+
+
 def rooted(db: Database) -> list[Episode]:
     """Episodes that fire and have a root message."""
     rows = every(db, "SELECT * FROM episodes WHERE closed_at IS NULL AND message_key <> ''")

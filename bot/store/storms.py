@@ -15,6 +15,7 @@ class Storm:
     """One storm in one channel.
 
     Attributes:
+        id: Also our name for its summary.
         opened_at: When it began, microseconds UTC.
         calm_at: When new groups got threads of their own again; None while it rages.
         closed_at: When nothing that it sums up fired any more.
@@ -29,11 +30,6 @@ class Storm:
     closed_at: int | None
     revision: int
     shown: int
-
-    @property
-    def message_key(self) -> str:
-        """Our name for its summary; another one in another channel."""
-        return f"storm/{self.id}/{self.channel}"
 
 
 def put(db: Database, storm: Storm) -> None:
@@ -83,6 +79,13 @@ def touch(db: Database, storm: str, now: int) -> None:
     """Has a summary told again."""
     sql = "UPDATE storms SET revision = revision + 1, changed_at = ? WHERE id = ?"
     changed(db, sql, [now, storm])
+
+
+def move(db: Database, storm: Storm, anew: Storm) -> None:
+    """Puts another summary in the place of one that cannot be told."""
+    put(db, anew)
+    changed(db, "UPDATE episodes SET storm = ? WHERE storm = ?", [anew.id, storm.id])
+    changed(db, "DELETE FROM storms WHERE id = ?", [storm.id])
 
 
 def begun(db: Database, channel: str, since: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from bot.alerts import Threads
 from bot.render import terminal
-from bot.render.document import Document
+from bot.render.document import Document, Image
 from bot.store.db import Store
 from bot.store.keys import AuditKey
 
@@ -25,16 +25,36 @@ class Room:
     configured: bool = True
     roots: dict[str, list[Document]] = field(default_factory=dict)
     replies: list[tuple[str, Document]] = field(default_factory=list)
+    pictures: list[tuple[str, Image]] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    unposted: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
     awake: int = 0
 
     def posted(self, db: Any, key: str) -> bool:
         return key in self.roots
 
-    def keep(self, db: Any, key: str, document: Document) -> None:
+    def standing(self, db: Any, key: str) -> bool:
+        return key in self.roots and key not in self.unposted
+
+    def keep(
+        self, db: Any, key: str, document: Document, *, channel: str = "", live: bool = False
+    ) -> None:
+        self.places.setdefault(key, channel)
         self.roots.setdefault(key, []).append(document)
 
-    def reply(self, db: Any, thread: str, document: Document) -> None:
+    def reply(self, db: Any, thread: str, document: Document, *, channel: str = "") -> None:
         self.replies.append((thread, document))
+
+    def attach(self, db: Any, thread: str, image: Image, *, channel: str = "") -> None:
+        self.pictures.append((thread, image))
+
+    def answering(self, db: Any, thread: str) -> bool:
+        return thread in self.unanswered
+
+    def refusal(self, db: Any, key: str) -> str:
+        return self.refused.get(key, "")
 
     def wake(self) -> None:
         self.awake += 1

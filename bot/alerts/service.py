@@ -1,0 +1,214 @@
+"""Alerts from outside, put together: taken in, told, watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.alerts import acting, heartbeat, intake
+from bot.alerts.condition import Act, Condition, Findings
+from bot.alerts.escalation import Escalation
+from bot.alerts.heartbeat import Heartbeats
+from bot.alerts.lost import LostSight
+from bot.alerts.presenting import Extras
+from bot.alerts.receiver import Receiver
+from bot.alerts.silencing import Silences
+from bot.alerts.telling import Teller, Words
+from bot.errors import Failed
+from bot.render.document import Mono
+from bot.store import alert_acts
+from bot.tasks import Tasks
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from bot.alerts.outlet import Outlet
+    from bot.alerts.threads import Threads
+    from bot.alerts.webhook import Delivery
+    from bot.config import Config
+    from bot.context import Cluster
+    from bot.store.alerts import Episode
+    from bot.store.db import Store
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What alerts need of the product.
+
+    Attributes:
+        outlet: Where they are told; none without a chat.
+        threads: Where the bot's own troubles are told.
+        prefix: What commands are typed after, with its space.
+        known: Names of the registered commands; no others are offered.
+    """
+
+    config: Callable[[], Config]
+    clusters: Callable[[str], Cluster]
+    store: Store
+    outlet: Outlet | None
+    threads: Threads
+    prefix: Callable[[], str]
+    known: Collection[str]
+    clock: Callable[[], int]
+
+
+class Alerts:
+    """Takes notifications, tells of them, and looks after what nobody notifies of.
+
+    Args:
+        around: What it needs of the product.
+
+    Attributes:
+        teller: Brings threads in line with what is known.
+        threads: Where the bot's own troubles are told.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self.threads = around.threads
+        store, config, clock, outlet = around.store, around.config, around.clock, around.outlet
+        words = Words(around.prefix, around.known, self._extras)
+        self.teller = Teller(store, outlet, clock, config, words)
+        self._lost = LostSight(store, around.clusters, config, clock)
+        self._hearts = Heartbeats(store, around.threads, config, clock)
+        self._silences = Silences(store, around.clusters, outlet, clock, self.teller.wake)
+        self._escalation = Escalation(store, config, outlet, clock, self.teller.wake)
+        self._receiver: Receiver | None = None
+        self._tasks = Tasks()
+        self._refused: set[str] = set()
+
+    async def start(self) -> None:
+        """Listens and tells from now on, where the configuration has alerts.
+
+        Raises:
+            Failed: The address cannot be used.
+        """
+        settings = self._around.config().alerts
+        if settings is None:
+            return
+        self._refused = {
+            cluster
+            for cluster in self._around.config().clusters
+            if await self._around.threads.standing(_source(cluster))
+        }
+        receiver = Receiver(
+            settings.listen, self._token, self._clusters, self.take, self._note_refusal
+        )
+        try:
+            await receiver.start()
+        except OSError as error:
+            raise Failed(
+                f"Alerts cannot be taken at {settings.listen}",
+                why=error.strerror or str(error),
+                hint="Free the address, or set another one as alerts.listen",
+            ) from error
+        self._receiver = receiver
+        log.info("alerts are taken", port=receiver.port)
+        self._tasks.spawn(self.teller.run(), "tell alerts")
+        self._tasks.spawn(self._watch(), "watch alerts")
+
+    async def close(self) -> None:
+        """Takes nothing more; what is untold is told at the next start."""
+        if self._receiver is not None:
+            await self._receiver.close()
+        await self._tasks.close()
+
+    @property
+    def port(self) -> int:
+        """Where notifications are taken."""
+        if self._receiver is None:
+            raise RuntimeError("alerts are not taken")
+        return self._receiver.port
+
+    async def take(self, delivery: Delivery) -> None:
+        """Commits a notification.
+
+        Raises:
+            StoreUnavailable: It is not kept; Alertmanager has to send it again.
+        """
+        settings = self._around.config().alerts
+        if settings is None:
+            return
+        quiet = int(settings.quiet * 1_000_000)
+        beats, rest = heartbeat.split(delivery, settings.watchdog.alertname)
+
+        def work(db: Database) -> bool:
+            now = self._around.clock()
+            if beats:
+                heartbeat.beat(db, delivery.cluster, now)
+            return intake.record(db, rest, now, quiet) if rest.alerts else False
+
+        if await self._around.store.write(work):
+            self.teller.wake()
+        if delivery.cluster in self._refused:
+            self._refused.discard(delivery.cluster)
+            await self._refusals(delivery.cluster, Findings())
+
+    async def look(self) -> None:
+        """Looks after what nobody notifies of: silence, alerts that vanished, what others add."""
+        for cluster in self._around.config().clusters:
+            await self._kept(self._hearts.look(cluster))
+            await self._kept(self._silences.look(cluster))
+            await self._kept(self._lost.look(cluster))
+        await self._kept(self._escalation.look())
+        self.teller.wake()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    def _extras(self, db: Database, episode: Episode) -> Extras:
+        """What people did about an episode, and what they can do."""
+        held = alert_acts.of_episode(db, episode.id)
+        called = alert_acts.escalated_at(db, episode.id)
+        return Extras(
+            acting.remarks(episode, held, called),
+            acting.acts(self._around.config(), episode, held),
+        )
+
+    async def _kept(self, look: Awaitable[object]) -> None:
+        try:
+            await look
+        except Exception as error:
+            log.error("look after alerts failed", exc_info=error)
+
+    async def _note_refusal(self, cluster: str, why: str) -> None:
+        self._refused.add(cluster)
+        condition = Condition(
+            "refused",
+            "A notification of Alertmanager was refused",
+            self._around.clock(),
+            why=((f"Not taken: {why}.",), ("Alertmanager does not send it again.",)),
+            todo=(
+                "See in ",
+                Mono("alerts"),
+                " and in Alertmanager whether you miss something.",
+            ),
+            acts=(Act("Alerts", "alerts"),),
+        )
+        await self._refusals(cluster, Findings((condition,)))
+
+    async def _refusals(self, cluster: str, findings: Findings) -> None:
+        await self._around.threads.hold(_source(cluster), findings, cluster=cluster)
+
+    def _token(self) -> str:
+        settings = self._around.config().alerts
+        return settings.token.get_secret_value() if settings and settings.token else ""
+
+    def _clusters(self) -> tuple[str, ...]:
+        config = self._around.config()
+        rest = (name for name in config.clusters if name != config.default_cluster)
+        return (config.default_cluster, *rest)
+
+
+def _source(cluster: str) -> str:
+    return f"notifications/{cluster}"
