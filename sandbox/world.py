@@ -111,6 +111,7 @@ class World:
                     objects=objects,
                 )
                 stack.push_async_callback(cluster.close)
+                await cluster.watched(pace=pace or PACES["fast"])
                 started.append(cluster)
             slack = _slack(limits)
             stack.push_async_callback(slack.close)
@@ -170,7 +171,7 @@ class World:
                 "api_url": self.slack.api_url,
                 "ops_channel": workspace.channel("ops").id,
             },
-            "clusters": {c.name: {"kubeconfig": str(c.kubeconfig)} for c in self.clusters},
+            "clusters": {c.name: _access(c) for c in self.clusters},
             "default_cluster": names[0],
             "apps": {"parse": parse_app(names)},
             "persons": {
@@ -178,6 +179,14 @@ class World:
             },
             "admins": [actors[ADMIN], me],
         }
+
+
+def _access(cluster: PracticeCluster) -> dict[str, Any]:
+    """How a bot reaches a cluster and what watches it."""
+    found = {"kubeconfig": str(cluster.kubeconfig)}
+    if cluster.prometheus is not None:
+        found["prometheus"] = cluster.prometheus.url
+    return found
 
 
 def parse_app(clusters: Sequence[str]) -> dict[str, Any]:
