@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 
 from bot import registry
-from bot.alerts import Outlet, Threads
+from bot.alerts import Outlet
 from bot.alerts.service import Alerts, Surroundings
+from bot.alerts.threads import Threads
 from bot.changes.watching import Onlooker
 from bot.changes.watching import Watching as Looking
 from bot.clock import now

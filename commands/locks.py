@@ -27,16 +27,7 @@ from bot import (
     command,
 )
 from bot.releases.targets import app_ref, check_cluster
-from bot.releases.words import stamp
-
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
-
-
-def check_span(value: Any) -> str | None:
-    """Accepts `30m`, `2h`, `1d`."""
-    if re.fullmatch(r"[1-9][0-9]{0,3}[mhd]", str(value)):
-        return None
-    return "write a length of time as 30m, 2h or 1d"
+from bot.releases.words import check_span, span_of, stamp
 
 
 def check_place(value: Any) -> str | None:
@@ -148,8 +139,7 @@ async def lock(ctx: Ctx, p: Lock, op: Op) -> LockState:
     reason = str(op.facts["reason"])
 
     async def put() -> int | str:
-        number = int(p.until[:-1]) * _UNITS[p.until[-1]] if p.until else 0
-        expires = ctx.clock() + number * 1_000_000 if number else None
+        expires = ctx.clock() + span_of(p.until) if p.until else None
         await ctx.desk.lock(ctx.asker, ctx.target, reason, expires, op.id)
         return expires or "open"
 

@@ -27,7 +27,7 @@ from integrations.velero.values import micros, part
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from bot.alerts import Threads
+    from bot.alerts.threads import Threads
     from bot.config import Config
     from bot.releases.targets import AppRef
     from bot.store.db import Store

@@ -18,7 +18,7 @@ from bot.tasks import Tasks
 from integrations.velero.api import SERVER_TIMEOUT
 
 if TYPE_CHECKING:
-    from bot.alerts import Threads
+    from bot.alerts.threads import Threads
     from bot.config import Config
     from bot.context import Cluster
     from bot.store.db import Store

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 SECOND = 1_000_000
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -18,6 +20,18 @@ def span(micros: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return "0 s"
+
+
+def check_span(value: Any) -> str | None:
+    """Accepts `30m`, `2h`, `1d`."""
+    if re.fullmatch(r"[1-9][0-9]{0,3}[mhd]", str(value)):
+        return None
+    return "write a length of time as 30m, 2h or 1d"
+
+
+def span_of(text: str) -> int:
+    """The microseconds of what `check_span` accepts."""
+    return int(text[:-1]) * _UNITS[text[-1]] * SECOND
 
 
 def lasted(micros: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.alerts import Threads
+from bot.alerts.threads import Threads
 from bot.render import terminal
 from bot.render.document import Document, Image
 from bot.store.db import Store

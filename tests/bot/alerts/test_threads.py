@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.alerts import Act, Condition, Findings, Item, Threads
-from bot.alerts.threads import QUIET
+from bot.alerts import Act, Condition, Findings, Item
+from bot.alerts.threads import QUIET, Threads
 from bot.render import terminal
 from bot.render.document import Actions, Document
 from bot.store import alert_threads, backup, messages, offers

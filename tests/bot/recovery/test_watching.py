@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.alerts import Findings, Threads
+from bot.alerts import Findings
+from bot.alerts.threads import Threads
 from bot.clock import now
 from bot.config import Config
 from bot.context import Cluster

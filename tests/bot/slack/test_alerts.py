@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bot.alerts import Act, Condition, Findings, Item, Threads
+from bot.alerts import Act, Condition, Findings, Item
+from bot.alerts.threads import Threads
 from bot.clock import now
 from bot.slack.replier import OpsChannel
 from bot.store import outbox
