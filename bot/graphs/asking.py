@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.context import Target
 from bot.errors import Failed, Refused, UsageError
-from bot.graphs.series import MOST_LINES, WIDTH, Fetched, fetch
+from bot.graphs.series import WIDTH, Fetched, fetch, question
 from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
 from bot.releases.words import ago
 from bot.render.document import Note, Table
@@ -118,17 +118,16 @@ async def numbers(
     """
     prometheus = prometheus_of(where.cluster)
     settings = where.cluster.config.prometheus
+    asked = question(
+        graph,
+        window,
+        app=pods_of(ctx.config, where.app) if where.app else None,
+        node=where.node,
+        jobs=settings.jobs if settings else None,
+        width=width,
+    )
     try:
-        return await fetch(
-            prometheus,
-            graph,
-            window,
-            app=pods_of(ctx.config, where.app) if where.app else None,
-            node=where.node,
-            jobs=settings.jobs if settings else None,
-            width=width,
-            most=MOST_LINES,
-        )
+        return await fetch(prometheus, graph, asked)
     except TooManySeries as error:
         raise Failed(
             f"{graph.title} would have {_counted(error)} lines",

@@ -58,8 +58,17 @@ def step_of(seconds: float, width: int) -> int:
     return next((step for step in _STEPS if step >= wanted), math.ceil(wanted / day) * day)
 
 
-async def fetch(
-    prometheus: Prometheus,
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of Prometheus: seconds since 1970, and a step in seconds."""
+
+    promql: str
+    start: int
+    end: int
+    step: int
+
+
+def question(
     graph: Graph,
     window: Window,
     *,
@@ -67,32 +76,53 @@ async def fetch(
     node: str = "",
     jobs: Mapping[JobKind, str] | None = None,
     width: int = WIDTH,
-    most: int = MOST_LINES,
+) -> Question:
+    """What to ask for a graph.
+
+    Args:
+        graph: Which.
+        window: Which time.
+        app: Narrows to an app's pods.
+        node: Narrows to one node.
+        jobs: What the cluster's Prometheus calls scrape jobs.
+        width: Pixels of the picture.
+
+    Raises:
+        UsageError: The graph cannot be narrowed so, or needs to be.
+    """
+    step = step_of(window.seconds, width)
+    promql = graph.promql(app=app, node=node, rate=f"{max(RATE, step)}s", jobs=jobs)
+    end = window.end // SECOND // _FRESH * _FRESH
+    start = end - math.ceil(window.seconds / step) * step
+    return Question(promql, start, end, step)
+
+
+def numbers(graph: Graph, asked: Question, found: RangeResult) -> Fetched:
+    """The answer as lines; gaps stay gaps, and what is no number is told."""
+    lines = tuple(_line(label, one, asked.step) for label, one in _labelled(graph, found.series))
+    told = tuple(line for line in lines if any(map(math.isfinite, line.values)))
+    notes = (*found.warnings, *found.infos, *_left_out(found, told))
+    return Fetched(told, asked.start, asked.end, asked.step, notes)
+
+
+async def fetch(
+    prometheus: Prometheus, graph: Graph, asked: Question, *, most: int = MOST_LINES
 ) -> Fetched:
     """Asks for a graph's numbers.
 
     Args:
         prometheus: Who is asked.
         graph: What for.
-        window: Which time.
-        app: Narrows to an app's pods.
-        node: Narrows to one node.
-        jobs: What the cluster's Prometheus calls scrape jobs.
-        width: Pixels of the picture.
+        asked: What `question` says.
         most: Series that are taken.
 
     Raises:
-        UsageError: The graph cannot be narrowed so, or needs to be.
         PrometheusError: No numbers came.
     """
-    step = step_of(window.seconds, width)
-    promql = graph.promql(app=app, node=node, rate=f"{max(RATE, step)}s", jobs=jobs)
-    end = window.end // SECOND // _FRESH * _FRESH
-    start = end - math.ceil(window.seconds / step) * step
-    found = await prometheus.range(promql, start=start, end=end, step=step, most=most)
-    lines = tuple(_line(label, one, step) for label, one in _labelled(graph, found.series))
-    told = tuple(line for line in lines if any(map(math.isfinite, line.values)))
-    return Fetched(told, start, end, step, (*found.warnings, *found.infos, *_left_out(found, told)))
+    found = await prometheus.range(
+        asked.promql, start=asked.start, end=asked.end, step=asked.step, most=most
+    )
+    return numbers(graph, asked, found)
 
 
 def panel(graph: Graph, fetched: Fetched) -> Panel:
