@@ -1,0 +1,112 @@
+"""A bot that takes alerts, in this process, and a practice Slack; clusters are never reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.config import Config
+from bot.main import serving
+from bot.wiring import Product
+from sandbox.slack import Limits, SlackServer, practice_workspace
+from sandbox.slack.entities import Message
+from tests.bot.alerts.payloads import body
+
+TOKEN = "alerts-token-of-this-test"
+TURN = 20.0
+
+
+class Scene:
+    """One Slack, and bots that come and go with the state they share."""
+
+    def __init__(self, slack: SlackServer, folder: Path) -> None:
+        self.slack, self.folder = slack, folder
+        self.product: Product | None = None
+        self.settings: dict[str, Any] = {}
+
+    def config(self) -> Config:
+        channel = self.slack.workspace.channel("ops").id
+        return Config.model_validate(
+            {
+                "state": {"directory": str(self.folder / "state")},
+                "clusters": {"main": {"kubeconfig": str(self.folder / "none")}},
+                "slack": {
+                    "api_url": self.slack.api_url,
+                    "bot_token": self.slack.bot_token,
+                    "app_token": self.slack.app_token,
+                    "ops_channel": channel,
+                },
+                "alerts": {"listen": "127.0.0.1:0", "token": TOKEN, **self.settings},
+            }
+        )
+
+    @asynccontextmanager
+    async def bot(self) -> AsyncIterator[Product]:
+        async with serving(self.config()) as product:
+            await product.alerts.start()
+            self.product = product
+            yield product
+
+    async def post(self, content: bytes, token: str = TOKEN, path: str = "/alerts/main") -> int:
+        assert self.product is not None
+        url = f"http://127.0.0.1:{self.product.alerts.port}{path}"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=content, headers=headers) as answer,
+        ):
+            return answer.status
+
+    async def notify(self, *alerts: dict[str, Any], **changes: Any) -> None:
+        assert await self.post(body(*alerts, **changes)) == 200
+
+    def said(self, channel: str = "ops") -> list[Message]:
+        """What the bot has said in a channel, roots and answers, newest state."""
+        bot = self.slack.workspace.app.bot_user
+        messages = self.slack.workspace.channel(channel).messages.values()
+        return [m for m in messages if m.user == bot]
+
+    def roots(self, channel: str = "ops") -> list[Message]:
+        return [m for m in self.said(channel) if m.thread_ts in (None, m.ts)]
+
+    def answers(self, root: Message) -> list[Message]:
+        return [m for m in self.said(name_of(root)) if m.thread_ts == root.ts and m.ts != root.ts]
+
+    async def until(self, check: Callable[[], Any], seconds: float = TURN) -> Any:
+        return await self.slack.wait_for(lambda: check() or None, seconds)
+
+    async def told(self, words: str, channel: str = "ops") -> Message:
+        """The message with these words, once it is there."""
+
+        def found() -> Message | None:
+            return next((m for m in self.said(channel) if words in text_of(m)), None)
+
+        message: Message = await self.until(found)
+        return message
+
+
+def name_of(message: Message) -> str:
+    return message.channel
+
+
+def text_of(message: Message) -> str:
+    return f"{message.text} {message.blocks}"
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    workspace = practice_workspace()
+    workspace.add_channel("parse", ["alice", "adam"], topic="Parse")
+    slack = SlackServer(workspace, limits=Limits.off())
+    await slack.start()
+    try:
+        yield Scene(slack, tmp_path)
+    finally:
+        await slack.close()
+        await asyncio.sleep(0)
