@@ -34,6 +34,7 @@ from commands import (
     schedule_changes,
     schedules,
     status,
+    top,
     uninstall,
 )
 
@@ -51,6 +52,7 @@ COMMANDS: tuple[AnyCommand, ...] = (
     *graph.COMMANDS,
     *dashboard.COMMANDS,
     *changes.COMMANDS,
+    *top.COMMANDS,
     *restore.COMMANDS,
     *drill.COMMANDS,
     *recovery.COMMANDS,

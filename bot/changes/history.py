@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from bot.store.requests import State
-
 if TYPE_CHECKING:
     from bot.render.plot import Mark, MarkKind
     from bot.store.outside_changes import OutsideChange
@@ -34,12 +32,13 @@ COMMANDS: Mapping[str, Kind] = {
 """The commands that change what runs in a cluster."""
 
 _MARKS: Mapping[str, MarkKind] = {"uninstall": "deploy", "made": "deploy", "deleted": "deploy"}
-_ENDS: Mapping[State, str] = {
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.STUCK: "stopped, and needs a person",
-    State.RUNNING: "still running",
+_ENDS: Mapping[str, str] = {
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "stuck": "stopped, and needs a person",
+    "running": "still running",
 }
+"""By the state of a request."""
 
 
 @dataclass(frozen=True, slots=True)
