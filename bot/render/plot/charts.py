@@ -13,7 +13,7 @@ from bot.render.plot.pictures import Chart
 
 ONE = Form(size=theme.TEXT, named=8, widest=420, ticks=6, moments=6)
 FEW = Form(size=theme.TEXT, named=5, widest=400, ticks=5, moments=6, heading=40)
-MANY = Form(size=theme.SMALL, named=4, widest=215, ticks=4, moments=4, heading=36)
+MANY = Form(size=theme.SMALL, named=4, widest=200, ticks=4, moments=4, heading=36)
 HEADER = 104
 GUTTER = 40
 
@@ -48,14 +48,18 @@ def render(chart: Chart) -> bytes:
     _header(canvas, chart, several)
     width = (theme.WIDTH - 2 * theme.EDGE - GUTTER * (grid.columns - 1)) / grid.columns
     drawings = [Drawing(chart, panel, grid.form, width) for panel in chart.panels]
-    axis = max((drawing.axis for drawing in drawings), default=0.0)
-    column = max((drawing.column for drawing in drawings), default=0.0)
+    names = sorted({name for drawing in drawings for name in drawing.names})
+    for drawing in drawings:
+        drawing.dress(names)
     for number, drawing in enumerate(drawings):
         row, place = divmod(number, grid.columns)
         left = theme.EDGE + place * (width + GUTTER)
         bottom = HEADER + above + (row + 1) * grid.height
         top = bottom - grid.height - (above if row == 0 else 0)
         cell = Box(left, top, left + width, bottom)
+        beneath = drawings[place :: grid.columns]  # panels that stand above each other
+        axis = max(drawn.axis for drawn in beneath)
+        column = max(drawn.column for drawn in beneath)
         drawing.draw(canvas, cell, band if row == 0 else 0, axis, column)
     return canvas.png()
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from bot.render.plot import theme
 from bot.render.plot.canvas import Box, Canvas, Style, fitted, length
 
-LEAD = 40
+LEAD = 36
 """Pixels between a line's end and its label: room for the way to it, and a piece of the line."""
-_STUB = 22
-_GAP = 14
+_STUB = 20
+_GAP = 12
 _LINE = 1.35
 """Height of a line of text, for each pixel of its size."""
 _PARTS = re.compile(r"[^-/.:_, ]+[-/.:_, ]?|[-/.:_, ]")
@@ -51,16 +51,22 @@ def distinct(labels: Sequence[Label], size: int, most: float) -> list[Label]:
         return list(labels)
     parts = {label.name: _PARTS.findall(label.name) or [""] for label in lines}
     head = _common(list(parts.values()))
-    tail = _common([part[head:][::-1] for part in parts.values()])
-    return [
-        replace(label, name=_short(parts[label.name], head, tail)) if label in lines else label
-        for label in labels
-    ]
+    tail = _common([part[::-1] for part in parts.values()])
+    both = min(tail, *(len(part) - head - 1 for part in parts.values()))
+    shorter: list[Label] = []
+    for first, last in ((0, tail), (head, 0), (head, both)):
+        shorter = [
+            replace(one, name=_short(parts[one.name], first, last)) if one in lines else one
+            for one in labels
+        ]
+        if _needed(shorter, size) <= most:
+            break
+    return shorter
 
 
 def _short(parts: Sequence[str], head: int, tail: int) -> str:
     """A name without its first and last parts."""
-    kept = "".join(parts[head : len(parts) - tail])
+    kept = "".join(parts[head : len(parts) - tail]).rstrip()
     return f"{'…' * bool(head)}{kept}{'…' * bool(tail)}"
 
 

@@ -63,7 +63,10 @@ def _texts(panel: Panel, plane: Plane, size: int) -> list[tuple[float, str, Styl
     """Height, text and look of each, apart from each other."""
     found = []
     for limit in panel.limits:
-        y = plane.inside(limit.value) + (size if limit.below else -size) * 0.8
+        at = plane.inside(limit.value)
+        aside = size * 0.8
+        room = plane.box.bottom - at if limit.below else at - plane.box.top
+        y = at + aside if limit.below == (room > 2 * aside) else at - aside
         arrow = ""
         if limit in plane.scale.far:
             arrow = "▲ " if limit.value > plane.scale.high else "▼ "

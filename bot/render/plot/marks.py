@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from bot.render.plot import theme
 from bot.render.plot.canvas import Box, Canvas, Style, fitted, length
-from bot.render.plot.pictures import Mark, MarkKind
+from bot.render.plot.pictures import Mark
 
 ROWS = 2
-WIDEST = 260
+WIDEST = 340
 """Pixels of one text."""
 _TOGETHER = 10
 """Marks that are nearer to each other in pixels have one text."""
@@ -25,7 +25,7 @@ class Flag:
 
     x: float
     text: str
-    kind: MarkKind
+    colour: str
     row: int
 
 
@@ -74,7 +74,7 @@ def _placed(
                 return placed
             row = 0
         free[row] = begin + wide + _GAP
-        placed.append(Flag(begin, text, group[0].kind, row))
+        placed.append(Flag(begin, text, _colour(group), row))
     return placed
 
 
@@ -87,11 +87,16 @@ def _text(group: Sequence[Mark]) -> str:
     return f"{len(group)} changes"
 
 
+def _colour(group: Sequence[Mark]) -> str:
+    kinds = {mark.kind for mark in group}
+    return theme.MARKS[group[0].kind] if len(kinds) == 1 else theme.INK
+
+
 def draw_flags(canvas: Canvas, placed: Sequence[Flag], bottom: float, size: int) -> None:
     """Writes the texts in rows above the plot, the first row next to it."""
     for flag in placed:
         y = bottom - (flag.row + 0.6) * size * 1.35
-        canvas.text(flag.x, y, flag.text, Style(size, theme.MARKS[flag.kind]))
+        canvas.text(flag.x, y, flag.text, Style(size, flag.colour))
 
 
 def draw_lines(

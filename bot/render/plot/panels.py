@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.render.plot import labels, limits, marks, theme
@@ -15,6 +15,7 @@ from bot.render.plot.scales import scale
 from bot.render.plot.series import course, infinite, ranked
 from bot.render.plot.units import amount
 
+COLOURS = len(theme.LINES)
 FAINT = 100
 """Lines without a label that are drawn; more could not be told apart anyhow."""
 NO_DATA = "no data"
@@ -59,18 +60,32 @@ class Drawing:
 
     def __init__(self, chart: Chart, panel: Panel, form: Form, width: float) -> None:
         self._chart, self._panel, self._form = chart, panel, form
+        self._looks: dict[str, int] = {}
         self._start, self._end = chart.start / 1e6, max(chart.end, chart.start + 1) / 1e6
         self._lines = ranked(panel)
         self._named, self._faint = self._lines[: form.named], self._lines[form.named :][:FAINT]
         values = (value for line in (*self._named, *self._faint) for value in line.values)
         self._scale = scale(panel, values, form.ticks)
         style = Style(form.size)
-        texts = [text for _, text in self._scale.ticks] if self._lines else []
+        texts = [self._tick(text) for _, text in self._scale.ticks] if self._lines else []
         self.axis = max((length(text, style) for text in texts), default=0.0)
         self.column = labels.column(self._labels(lambda _: 0.0), form.size, form.widest)
         said = [INFINITE] * infinite(panel) + [panel.note] * bool(panel.note)
         note = Style(form.size - 1, theme.TONES["warn"])
         self._notes = [part for text in said for part in wrapped(f"⚠ {text}", note, width)]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the lines that get a label."""
+        return [line.label for line in self._named]
+
+    def dress(self, names: Sequence[str]) -> None:
+        """Gives each name its colour: the same in all panels that know these names."""
+        for name in sorted(set(self.names)):
+            number = names.index(name)
+            while number % COLOURS in {taken % COLOURS for taken in self._looks.values()}:
+                number += 1
+            self._looks[name] = number
 
     def draw(self, canvas: Canvas, cell: Box, flags: float, axis: float, column: float) -> None:
         """Draws the panel into its part of the sheet.
@@ -87,13 +102,11 @@ class Drawing:
             cell.left + axis + _TICK * bool(axis),
             cell.top + form.heading + flags + form.row * 0.5,
             cell.right - (column + labels.LEAD if column else 0),
-            cell.bottom - form.row * (2.5 + len(self._notes)) - _TICK,
+            cell.bottom - form.row * (2.4 + 0.4 * bool(self._notes) + len(self._notes)) - _TICK,
         )
         plane = Plane(box, self._start, self._end, self._scale)
         if form.heading:
-            style = Style(theme.HEADING if form.size > theme.SMALL else theme.TEXT, bold=True)
-            title = fitted(self._panel.title, style, cell.width)
-            canvas.text(cell.left, cell.top + form.heading * 0.45, title, style)
+            self._draw_heading(canvas, cell)
         if self._lines:
             limits.draw_shades(canvas, self._panel, plane)
             self._draw_ticks(canvas, plane)
@@ -101,7 +114,8 @@ class Drawing:
         self._draw_marks(canvas, plane, cell, flags)
         if self._lines:
             self._draw_lines(canvas, plane)
-            labels.draw(canvas, self._labels(plane.y), box, cell.right, form.size)
+            right = min(cell.right, box.right + labels.LEAD + self.column)
+            labels.draw(canvas, self._labels(plane.y), box, right, form.size)
         else:
             style = Style(theme.HEADING, theme.QUIET, bold=True, halo=True)
             at = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
@@ -110,13 +124,27 @@ class Drawing:
             y = cell.bottom - form.row * (len(self._notes) - number - 0.5) - _TICK
             canvas.text(cell.left, y, text, Style(form.size - 1, theme.TONES["warn"]))
 
+    def _draw_heading(self, canvas: Canvas, cell: Box) -> None:
+        form = self._form
+        style = Style(theme.HEADING if form.size > theme.SMALL else theme.TEXT, bold=True)
+        unit = f"in {self._scale.unit.strip()}" if self._lines and self._scale.unit else ""
+        behind = Style(form.size, theme.QUIET)
+        title = fitted(self._panel.title, style, cell.width - length(unit, behind) - 12)
+        y = cell.top + form.heading * 0.45
+        canvas.text(cell.left, y, title, style)
+        canvas.text(cell.left + length(title, style) + 12, y, unit, behind)
+
+    def _tick(self, number: str) -> str:
+        """A number at the axis; among several panels the unit stands in the title."""
+        return number if self._form.heading or number == "0" else f"{number}{self._scale.unit}"
+
     def _draw_ticks(self, canvas: Canvas, plane: Plane) -> None:
         style = Style(self._form.size, theme.QUIET)
         box = plane.box
         for value, text in plane.scale.ticks:
             y = plane.y(value)
             canvas.line((box.left, box.right), (y, y), theme.GRID, 1.0)
-            canvas.text(box.left - _TICK, y, text, style, "right")
+            canvas.text(box.left - _TICK, y, self._tick(text), style, "right")
 
     def _draw_moments(self, canvas: Canvas, plane: Plane, cell: Box) -> None:
         """The axis of time; with one panel the time zone stands at its end."""
@@ -129,7 +157,8 @@ class Drawing:
             where = zone_text(timezone, self._end)
             room -= length(where, quiet) + _TICK
             canvas.text(cell.right, days, where, quiet, "right")
-        for moment in moments(self._start, self._end, timezone, form.moments):
+        most = min(form.moments, int(box.width / length("00:00  00", quiet)))
+        for moment in moments(self._start, self._end, timezone, max(most, 1)):
             x = plane.x(moment.at)
             canvas.line((x, x), (box.bottom, box.bottom + 6), theme.FRAME, 1.4)
             canvas.text(x, hours, moment.text, quiet, "middle")
@@ -151,12 +180,12 @@ class Drawing:
     def _draw_lines(self, canvas: Canvas, plane: Plane) -> None:
         step = self._panel.step
         box = plane.box
-        drawn = [(line, theme.FAINT, 1.2, ()) for line in self._faint]
-        named = enumerate(self._named)
-        drawn += [(line, _colour(line, n), theme.STROKE, _dash(n)) for n, line in named]
+        drawn = [(line, *self._look(line)) for line in self._named]
+        drawn += [(line, theme.FAINT, ()) for line in self._faint]
         paths = []
         # Those that matter most are drawn last, above the others.
-        for line, colour, width, dash in (*drawn[len(self._named) :], *drawn[: len(self._named)]):
+        for line, colour, dash in reversed(drawn):
+            width = theme.FINE if colour == theme.FAINT else theme.STROKE
             xs, ys = plane.path(line, step)
             paths.append((xs, ys))
             # A line at the very edge keeps its whole width.
@@ -170,24 +199,21 @@ class Drawing:
     def _labels(self, place: Callable[[float], float]) -> list[Label]:
         """The named lines with their last values, then how many others there are."""
         unit, made = self._panel.unit, []
-        names = [line.label for line in self._named]
-        for number, line in enumerate(self._named):
+        for line in self._named:
             went = course(line, self._end, self._panel.step)
             if went is None:
                 continue
             text = amount(went.now, unit)
             if went.ended is not None:
                 text = f"until {moment_text(went.ended, self._end, self._chart.timezone)}"
-            look = (_colour(line, number), _dash(number), went.ended is not None)
-            made.append(Label(names[number], text, place(went.now), *look))
+            look = (*self._look(line), went.ended is not None)
+            made.append(Label(line.label, text, place(went.now), *look))
         if len(self._lines) > len(self._named):
             made.append(Label(f"and {len(self._lines) - len(self._named)} more", ""))
         return labels.distinct(made, self._form.size, self._form.widest)
 
-
-def _colour(line: Line, number: int) -> str:
-    return theme.TONES[line.tone] if line.tone else theme.LINES[number % len(theme.LINES)]
-
-
-def _dash(number: int) -> tuple[float, ...]:
-    return theme.DASHES[number % len(theme.DASHES)]
+    def _look(self, line: Line) -> tuple[str, tuple[float, ...]]:
+        """Its colour and its dashes."""
+        number = self._looks.get(line.label, 0)
+        colour = theme.TONES[line.tone] if line.tone else theme.LINES[number % COLOURS]
+        return colour, theme.DASHES[number % len(theme.DASHES)]

@@ -22,13 +22,15 @@ class Scale:
     """An axis of values.
 
     Attributes:
-        ticks: Value and its text.
+        ticks: Value and its number.
+        unit: Belongs behind each number.
         far: Limits that lie beyond it, so far away that they are only named.
     """
 
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]
+    unit: str = ""
     far: tuple[Limit, ...] = ()
 
     def share(self, value: float) -> float:
@@ -56,7 +58,8 @@ def scale(panel: Panel, values: Iterable[float], most: int = 6) -> Scale:
         high = max(high, panel.most)
     low, high = _aired(low, high, panel)
     far = tuple(limit for limit in panel.limits if limit not in near)
-    return Scale(low, high, tuple(_ticks(low, high, panel.unit, most)), far)
+    size = fitting(max(abs(low), abs(high)), panel.unit)
+    return Scale(low, high, tuple(_ticks(low, high, panel.unit, size, most)), size.suffix, far)
 
 
 def _aired(low: float, high: float, panel: Panel) -> tuple[float, float]:
@@ -73,9 +76,10 @@ def _aired(low: float, high: float, panel: Panel) -> tuple[float, float]:
     return low, high
 
 
-def _ticks(low: float, high: float, unit: str, most: int) -> Iterator[tuple[float, str]]:
+def _ticks(
+    low: float, high: float, unit: str, size: Size, most: int
+) -> Iterator[tuple[float, str]]:
     step = _step((high - low) / most, unit)
-    size = fitting(max(abs(low), abs(high)), unit)
     decimals = _decimals(step / size.factor)
     first = math.ceil(low / step - 1e-9)
     for place in range(first, first + most + 1):
@@ -89,7 +93,7 @@ def _text(value: float, size: Size, decimals: int) -> str:
         return "0"
     number = value / size.factor
     text = f"{number:.{decimals}f}" if abs(number) < 1e5 else f"{number:.3g}"
-    return text.replace("-", "−") + size.suffix.replace(" cores", "")
+    return text.replace("-", "−")
 
 
 def _step(wanted: float, unit: str) -> float:

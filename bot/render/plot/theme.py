@@ -54,6 +54,6 @@ SHADES: Mapping[Tone, str] = {"warn": "#ffedcc", "bad": "#fbd9d5"}
 """Behind what is beyond a limit."""
 
 TITLE, HEADING, TEXT, SMALL = 32, 23, 21, 18
-STROKE = 2.6
+STROKE, FINE = 2.6, 1.2
 EDGE = 28
 """Free space around the picture."""
