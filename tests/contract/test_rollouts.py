@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -35,6 +36,11 @@ def settled(item: Json, replicas: int) -> bool:
         and status.get("replicas", 0) == replicas
         and status.get("availableReplicas", 0) == replicas
     )
+
+
+def wanted(replica_sets: Objects) -> list[int]:
+    """The size that each is to have."""
+    return [item["spec"]["replicas"] for item in replica_sets.values()]
 
 
 @pytest.fixture
@@ -75,11 +81,16 @@ async def test_an_update_rolls_over_and_keeps_enough(api: Api, web: list[Objects
         image("example.com/web:2"),
         kind="application/strategic-merge-patch+json",
     )
-    seen = await api.until(path, lambda found: settled(found["web"], 3), "the update settled")
+    seen, sets = await asyncio.gather(
+        api.until(path, lambda found: settled(found["web"], 3), "the update settled"),
+        api.until(api.path(REPLICA_SETS), lambda found: sorted(wanted(found)) == [0, 3], "sizes"),
+    )
     for state in seen:
-        status = state["web"]["status"]
-        assert status.get("availableReplicas", 0) >= 3  # 25 % of 3, rounded down, may be away
-        assert status.get("replicas", 0) <= 4  # 25 % of 3, rounded up, may be more
+        # 25 % of 3, rounded down, may be away
+        assert state["web"]["status"].get("availableReplicas", 0) >= 3
+    for found in sets:
+        # 25 % of 3, rounded up, may be more. A status adds up what was reported at different times.
+        assert sum(wanted(found)) <= 4
     assert seen[-1]["web"]["metadata"]["annotations"][REVISION] == "2"
     sizes = {
         r["metadata"]["annotations"][REVISION]: r["spec"]["replicas"]

@@ -16,7 +16,9 @@ async def saved(hands: Hands, name: str = "saved") -> Backup:
     await hands.velero.create_backup(
         hands.name(name), BackupSpec(namespaces=[hands.namespace], selectors=[APP])
     )
-    return await hands.velero.follow_backup(hands.name(name))
+    made = await hands.velero.follow_backup(hands.name(name))
+    assert made.completed, made
+    return made
 
 
 async def restored(hands: Hands, name: str, **more: object) -> Restore:
