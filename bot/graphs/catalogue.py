@@ -184,7 +184,7 @@ class Catalogue(Mapping[str, Graph]):
 
     def of_alert(self, alertname: str) -> Graph | None:
         """The graph that explains an alert; a graph of `onprem.yaml` goes first."""
-        return next((g for g in reversed(self.graphs.values()) if alertname in g.alerts), None)
+        return next((g for g in reversed([*self.graphs.values()]) if alertname in g.alerts), None)
 
 
 class _ShippedGraph(GraphConfig):
