@@ -157,6 +157,26 @@ admins:
 #     reason: holidays
 #     target: main            # cluster, cluster/namespace or cluster/namespace/app; empty: all
 
+# More graphs, or others in place of shipped ones; `graph list` shows all. docs/graphs.md tells how.
+# graphs:
+#   orders:
+#     title: Orders of customers
+#     # Values come with their quotes: $namespace, $pods and $node for =~, $rate for rates.
+#     query: sum(rate(orders_total{{namespace=~$namespace,pod=~$pods}}[$rate]))
+#     unit: count/s           # or bytes, bytes/s, bits/s, percent, seconds, cores, count, ops/s
+#     legend: ""              # a line's name, such as {{{{pod}}}}; all its labels when empty
+#     scope: app              # needs --app; or node, or cluster
+#     thresholds:
+#       - value: 0.5
+#         text: hardly any
+#         tone: warn          # or bad
+#         below: true         # lower is worse
+#     zero: true              # the axis begins at 0
+#     most: 100               # and ends there
+#     description: What customers order.
+#     needs: the shop's own metrics     # said when there is no data
+#     alerts: [ShopHasNoOrders]         # their threads show this graph
+
 # commands: [ourcompany.onprem_commands]    # your own commands: Python modules
 
 # helm:
