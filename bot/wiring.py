@@ -11,6 +11,7 @@ import structlog
 
 from bot import registry
 from bot.alerts import Outlet
+from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, Surroundings
 from bot.alerts.threads import Threads
 from bot.changes.watching import Onlooker
@@ -267,7 +268,7 @@ def _put_together(
     repliers["system"] = repliers["terminal"]  # nobody listens but the ops channel
     names = {name for c in commands for name in (c.name, *c.aliases)}
     ops = surface.ops if surface else None
-    alerts = _alerts(current, clusters, store, ops, names)
+    alerts = _alerts(current, clusters, store, ops, names, Studio(desk, artist))
     threads = alerts.threads
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     onlooker = Onlooker(Looking(current, clusters, store, clock))
@@ -283,14 +284,14 @@ def _alerts(
     store: Store,
     outlet: Outlet | None,
     names: Collection[str],
+    studio: Studio,
 ) -> Alerts:
     def prefix() -> str:
         return f"{current().command} "
 
     threads = Threads(store, outlet, store.clock, prefix, names)
-    return Alerts(
-        Surroundings(current, clusters, store, outlet, threads, prefix, names, store.clock)
-    )
+    shared = (current, clusters, store, outlet, threads, prefix, names, store.clock)
+    return Alerts(Surroundings(*shared, studio))
 
 
 async def _probe_slack(config: Config, sockets: Any) -> list[tuple[str, str, str]]:

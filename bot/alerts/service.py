@@ -14,6 +14,7 @@ from bot.alerts.condition import Act, Condition, Findings
 from bot.alerts.escalation import Escalation
 from bot.alerts.heartbeat import Heartbeats
 from bot.alerts.lost import LostSight
+from bot.alerts.picturing import Illustrator, Studio
 from bot.alerts.presenting import Extras
 from bot.alerts.receiver import Receiver
 from bot.alerts.silencing import Silences
@@ -48,6 +49,7 @@ class Surroundings:
         threads: Where the bot's own troubles are told.
         prefix: What commands are typed after, with its space.
         known: Names of the registered commands; no others are offered.
+        studio: What pictures are made with.
     """
 
     config: Callable[[], Config]
@@ -58,6 +60,7 @@ class Surroundings:
     prefix: Callable[[], str]
     known: Collection[str]
     clock: Callable[[], int]
+    studio: Studio
 
 
 class Alerts:
@@ -76,9 +79,12 @@ class Alerts:
         self.threads = around.threads
         store, config, clock, outlet = around.store, around.config, around.clock, around.outlet
         words = Words(around.prefix, around.known, self._extras)
-        self.teller = Teller(store, outlet, clock, config, words)
         self._lost = LostSight(store, around.clusters, config, clock)
         self._hearts = Heartbeats(store, around.threads, config, clock)
+        illustrator = self._illustrator = Illustrator(
+            store, outlet, clock, config, around.clusters, around.studio
+        )
+        self.teller = Teller(store, outlet, clock, config, words, illustrator.wake)
         self._silences = Silences(store, around.clusters, outlet, clock, self.teller.wake)
         self._escalation = Escalation(store, config, outlet, clock, self.teller.wake)
         self._receiver: Receiver | None = None
@@ -113,6 +119,7 @@ class Alerts:
         self._receiver = receiver
         log.info("alerts are taken", port=receiver.port)
         self._tasks.spawn(self.teller.run(), "tell alerts")
+        self._tasks.spawn(self._illustrator.run(), "draw alerts")
         self._tasks.spawn(self._watch(), "watch alerts")
 
     async def close(self) -> None:

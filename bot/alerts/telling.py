@@ -74,6 +74,7 @@ class Teller:
         clock: Microseconds UTC.
         config: The configuration in force.
         words: What messages are made with.
+        told: Is called when something was told.
         monotonic: Seconds; for pacing.
     """
 
@@ -84,10 +85,12 @@ class Teller:
         clock: Callable[[], int],
         config: Callable[[], Config],
         words: Words,
+        told: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._outlet, self._clock = store, outlet, clock
         self._config, self._words, self._monotonic = config, words, monotonic
+        self._told = told
         self._wakeup = asyncio.Event()
         self._rest: dict[str, float] = {}
         self._barred: dict[str, tuple[float, str]] = {}
@@ -142,6 +145,7 @@ class Teller:
             told = True
         if told and self._outlet is not None:
             self._outlet.wake()
+            self._told()
         left = min(free, self._swept + SWEEP) - self._monotonic()
         return max(left, 0.0) if not told else min(max(left, 0.0), RETRY)
 

@@ -334,6 +334,22 @@ def firing_before(db: Database, cluster: str, at: int) -> dict[str, list[AlertRo
     return found
 
 
+def bare(db: Database, since: int) -> list[Episode]:
+    """Episodes with a root and without a picture that fire since not before a moment."""
+    rows = every(
+        db,
+        """SELECT * FROM episodes WHERE closed_at IS NULL AND message_key <> '' AND picture = ''
+        AND created_at >= ? ORDER BY created_at, id""",
+        [since],
+    )
+    return [made(row) for row in rows]
+
+
+def pictured(db: Database, episode: str, state: str) -> None:
+    """Writes down what an episode's thread has of a picture."""
+    changed(db, "UPDATE episodes SET picture = ? WHERE id = ?", [state, episode])
+
+
 def rooted(db: Database) -> list[Episode]:
     """Episodes that fire and have a root message."""
     rows = every(db, "SELECT * FROM episodes WHERE closed_at IS NULL AND message_key <> ''")
