@@ -25,11 +25,13 @@ from bot import (
 )
 from bot.names import check_name, check_object
 from bot.recovery.apps import (
-    app_of,
+    CLUSTER_LABEL,
+    app_named,
     backup_target,
     bases_of,
     check_owner,
     elsewhere,
+    of_cluster,
     velero_of,
 )
 from bot.recovery.finding import find_backup
@@ -70,6 +72,7 @@ class Row:
         at: When it was begun, microseconds UTC.
         size: Bytes of volumes, where known.
         proved_at: When a drill last restored it.
+        home: The cluster that it was made in; empty for this one.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Row:
     size: int | None
     warnings: int
     proved_at: int | None
+    home: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def view_backups(result: Backups, now: int) -> Document:
     of = f" of {result.app}" if result.app else ""
     rows = tuple(
         (
-            *(r.name, r.app or "–", _state(r), ago(r.at, now), ago(r.expires_at, now)),
+            *(r.name, _app(r), _state(r), ago(r.at, now), ago(r.expires_at, now)),
             *(size(r.size), ago(r.proved_at, now) or "never"),
         )
         for r in result.rows
@@ -126,6 +130,10 @@ def view_backups(result: Backups, now: int) -> Document:
         Note.of(more) if result.more else None,
         Actions(tuple(buttons)) if buttons else None,
     )
+
+
+def _app(row: Row) -> str:
+    return (row.app or "–") + (f" on {row.home}" if row.home else "")
 
 
 def _state(row: Row) -> str:
@@ -161,13 +169,14 @@ async def list_backups(ctx: Ctx, p: List) -> Backups:
     rows = [
         Row(
             b.name,
-            app_of(ctx.config, cluster.name, b.name, b.labels),
+            app_named(ctx.config, cluster.name, b.name, b.labels),
             b.phase,
             b.started_at or b.created_at,
             b.expires_at,
             sizes.get(b.name),
             b.warnings,
             proved.get(b.name),
+            "" if of_cluster(b.labels, cluster.name) else b.labels[CLUSTER_LABEL],
         )
         for b in found
     ]
@@ -202,7 +211,7 @@ class Named:
 async def the_backup(ctx: Ctx, velero: Velero, word: str) -> Backup:
     """The backup that was meant; of the app that permission was given for."""
     bases = bases_of(ctx.config, ctx.target.cluster)
-    backup = find_backup(word, await velero.backups(), bases)
+    backup = find_backup(word, await velero.backups(), bases, ctx.target.cluster)
     check_owner(ctx.target, backup.name, backup.labels)
     return backup
 

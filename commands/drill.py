@@ -29,7 +29,7 @@ from bot import (
     marked,
 )
 from bot.names import check_name, check_object
-from bot.recovery.apps import APP_LABEL, base_name, check_configured, velero_of
+from bot.recovery.apps import APP_LABEL, base_name, check_configured, elsewhere, velero_of
 from bot.recovery.choosing import Choice, choose
 from bot.recovery.drilling import Drilled, drill
 from bot.recovery.isolation import scratch_name
@@ -116,7 +116,14 @@ async def plan_drill(ctx: Ctx, p: DrillParams) -> Plan:
     ref = app_ref(ctx.config, p.app, p.cluster, ctx.scope.cluster)
     check_configured(ref)
     backups = await velero_of(ctx.cluster).backups()
-    choice = choose(p.backup or ref.name, backups, {ref.name: base_name(ref)}, ctx.clock())
+    choice = choose(
+        p.backup or ref.name,
+        backups,
+        {ref.name: base_name(ref)},
+        ctx.clock(),
+        cluster=ref.cluster,
+        where=elsewhere(ctx.scope, ref.cluster),
+    )
     _check_owner(ref, choice)
     backup = choice.backup
     scratch = scratch_name(ref.namespace, ctx.request_id or "00000000")

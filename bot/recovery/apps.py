@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from integrations.velero.models import Backup
 
 APP_LABEL = "onprem.io/app"
+CLUSTER_LABEL = "onprem.io/cluster"
+"""Where a backup was made: clusters that share a bucket see each other's."""
 ASKER_ANNOTATION = "onprem.io/asked-by"
 JOB_ANNOTATION = "onprem.io/job"
 RIGHTS = {"onprem.io/rights": "app"}
@@ -72,7 +74,7 @@ def backup_spec(ref: AppRef, *, ttl: int | None = None) -> BackupSpec:
         ttl=ttl if ttl is not None else int(settings.ttl) if settings else None,
         fs_backup=volumes == "copy",
         snapshot_volumes=volumes == "snapshot",
-        labels={APP_LABEL: ref.name},
+        labels={APP_LABEL: ref.name, CLUSTER_LABEL: ref.cluster},
     )
 
 
@@ -138,19 +140,29 @@ def safety_base(base: str) -> str:
     return f"{base}-safety"
 
 
-def backs(backup: Backup, app: str, base: str) -> bool:
-    """Whether a backup is one of an app's own: by its label, else by its name.
+def of_cluster(labels: Mapping[str, str], cluster: str) -> bool:
+    """Whether a backup is a cluster's own, by its label; one without may be."""
+    return labels.get(CLUSTER_LABEL, cluster) == cluster
+
+
+def backs(backup: Backup, app: str, base: str, cluster: str) -> bool:
+    """Whether a backup is one of an app's own in a cluster: by its labels, else by its name.
 
     Safety backups are not: what was worth replacing is nothing to go back to unasked.
     """
-    if names.is_stamped(backup.name, safety_base(base)):
+    if names.is_stamped(backup.name, safety_base(base)) or not of_cluster(backup.labels, cluster):
         return False
     owner = backup.labels.get(APP_LABEL)
     return owner == app if owner else names.is_stamped(backup.name, base)
 
 
 def app_of(config: Config, cluster: str, name: str, labels: Mapping[str, str]) -> str:
-    """The app that a backup is of: by its label, else by its name; empty when unknown."""
+    """The app of this cluster that a backup is of; empty when unknown, or another cluster's."""
+    return app_named(config, cluster, name, labels) if of_cluster(labels, cluster) else ""
+
+
+def app_named(config: Config, cluster: str, name: str, labels: Mapping[str, str]) -> str:
+    """The app that a backup is of, wherever it was made: by its label, else by its name."""
     if labels.get(APP_LABEL) in {ref.name for ref in apps_on(config, cluster)}:
         return labels[APP_LABEL]
     owner = owner_of(config, name, cluster)

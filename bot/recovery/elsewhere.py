@@ -7,21 +7,30 @@ location is read-only here for as long as the restore takes (Velero's own advice
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed, Refused
+from bot.recovery.apps import CLUSTER_LABEL
 from bot.releases.patience import patiently
-from bot.releases.words import listed
+from bot.releases.words import SECOND, listed
 
 if TYPE_CHECKING:
     from bot.context import Op
     from integrations.velero.client import Velero
-    from integrations.velero.models import Backup, Location
+    from integrations.velero.models import Backup, Location, Restore
 
 SYNC = 180.0
 """Seconds for a backup to show up, unless the location says how often Velero looks (60 s)."""
+
+
+SYNCED = 5 * SECOND
+"""An object made so long after its run began was made from the store: a run elsewhere."""
+ANSWER = 8.0
+"""Seconds for another cluster to say which backups it has: it may be lost for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +38,85 @@ class Known:
     """The backups that a restore into a cluster can choose from.
 
     Attributes:
-        backups: All, newest first; those of the other cluster included.
+        backups: All, newest first; those of other clusters included.
         names: Those that the cluster itself knows already.
-        home: The cluster that the others are of; empty when there is none or it is away.
-        trouble: Why the other cluster could not be asked; empty when it was.
+        others: Name → the other cluster that told of it, for all that this one does not know yet.
+        troubles: Other clusters that could not be asked → why.
     """
 
     backups: tuple[Backup, ...]
     names: frozenset[str]
-    home: str = ""
-    trouble: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
-async def known_backups(here: Velero, home: Velero | None) -> Known:
-    """What can be restored: by this cluster's own knowledge, and by that of the other one.
+async def known_backups(here: Velero) -> Known:
+    """What the cluster itself knows, of its own and from buckets that it shares."""
+    own = await here.backups()
+    return Known(own, frozenset(backup.name for backup in own))
 
-    The other one may be lost for good, which is why this is done at all.
-    """
+
+async def ask_others(known: Known, homes: Iterable[Velero]) -> Known:
+    """The same, and what other clusters know; they may be lost, which is why this is done."""
     from integrations.errors import IntegrationError
 
-    own = await here.backups()
-    names = frozenset(backup.name for backup in own)
-    if home is None:
-        return Known(own, names)
-    try:
-        theirs = await home.backups()
-    except IntegrationError as error:
-        return Known(own, names, "", error.message.rstrip("."))
-    more = tuple(backup for backup in theirs if backup.name not in names)
-    both = sorted((*own, *more), key=lambda b: (-(b.started_at or b.created_at or 0), b.name))
-    return Known(tuple(both), names, home.kube.cluster)
+    backups, others = list(known.backups), dict[str, str]()
+    troubles = dict[str, str]()
+    for home in homes:
+        try:
+            async with asyncio.timeout(ANSWER):
+                theirs = await home.backups()
+        except TimeoutError:
+            troubles[home.kube.cluster] = f"it did not answer within {ANSWER:.0f} s"
+            continue
+        except IntegrationError as error:
+            troubles[home.kube.cluster] = error.message.rstrip(".")
+            continue
+        for backup in theirs:
+            if backup.name not in known.names and backup.name not in others:
+                others[backup.name] = home.kube.cluster
+                backups.append(backup)
+    backups.sort(key=lambda b: (-(b.started_at or b.created_at or 0), b.name))
+    return Known(tuple(backups), known.names, others, troubles)
+
+
+def home_of(backup: Backup, cluster: str, homes: Sequence[str], known: Known) -> str:
+    """The other cluster that a backup was made in; empty when it is the cluster's own. Pure.
+
+    By its label. One without is another's when only that one knows it, or when it came by way of
+    the store and there is just one that it can be of.
+    """
+    if told := known.others.get(backup.name):
+        return backup.labels.get(CLUSTER_LABEL, told)
+    if label := backup.labels.get(CLUSTER_LABEL):
+        return "" if label == cluster else label
+    return homes[0] if came_by_store(backup) and len(homes) == 1 else ""
+
+
+def came_by_store(run: Backup | Restore) -> bool:
+    """Whether another cluster made it, and this one found it in the store that both share."""
+    if run.started_at is None or run.created_at is None:
+        return False
+    return run.created_at - run.started_at > SYNCED
+
+
+async def none_found(here: Velero, troubles: Mapping[str, str]) -> Refused:
+    """Nothing fits, but a cluster that would know could not be asked."""
+    name = listed(troubles)
+    places = [f"{_folder(x)} ({_looked(x)})" for x in await here.locations()]
+    return Refused(
+        f"{name} could not be asked, and {here.kube.cluster} knows no such backup",
+        why=f"{next(iter(troubles.values()))}; {here.kube.cluster} looks into "
+        f"{listed(places) or 'no bucket'}",
+        hint="Velero looks again once a minute, unless told otherwise: ask again. If nothing "
+        f"shows up, see that bucket and prefix are those of {name}, and the location available",
+    )
+
+
+def _looked(location: Location) -> str:
+    if location.synced_at is None:
+        return "not looked into yet"
+    return f"last at {datetime.fromtimestamp(location.synced_at / SECOND, UTC):%H:%M:%S} UTC"
 
 
 async def shared_location(here: Velero, home: Velero, backup: Backup) -> Location:

@@ -6,26 +6,30 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from bot.errors import UsageError
-from bot.recovery.apps import backs
+from bot.recovery.apps import backs, of_cluster
 from integrations.velero import names
 from integrations.velero.models import Backup
 
 
-def find_backup(word: str, backups: Sequence[Backup], bases: Mapping[str, str]) -> Backup:
-    """The backup of that name, else the newest of a series or of an app.
+def find_backup(
+    word: str, backups: Sequence[Backup], bases: Mapping[str, str], cluster: str
+) -> Backup:
+    """The backup of that name, else the newest of a series or of an app, the cluster's own first.
 
     Args:
         word: What was typed.
-        backups: All of the cluster, newest first.
+        backups: All that the cluster knows, newest first.
         bases: App → what its backups are called.
+        cluster: Where; of a shared bucket, backups of others are known there too.
 
     Raises:
         UsageError: There is none.
     """
     for fitting in (
         (b for b in backups if b.name == word),
-        (b for b in backups if names.is_stamped(b.name, word)),
-        (b for b in backups if word in bases and backs(b, word, bases[word])),
+        (b for b in backups if names.is_stamped(b.name, word) and of_cluster(b.labels, cluster)),
+        (b for b in backups if word in bases and backs(b, word, bases[word], cluster)),
+        (b for b in backups if names.is_stamped(b.name, bases.get(word, word))),
     ):
         if (found := next(fitting, None)) is not None:
             return found

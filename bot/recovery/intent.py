@@ -38,15 +38,19 @@ class Intent:
         word: A backup, a series or an app, as it was typed.
         cluster: Where it goes.
         app: The app that the word names; None when only the backup tells what it holds.
-        home: Another cluster that the backup is of; empty when it is this one's own.
+        homes: Other clusters whose backup it may be, where this one has none that fits.
         to: Namespace asked for; empty for where it came from.
+        bases: The cluster whose apps a series may belong to.
+        home: The other cluster that the chosen backup is of; empty when it is this one's own.
     """
 
     word: str
     cluster: str
     app: AppRef | None
-    home: str = ""
+    homes: tuple[str, ...] = ()
     to: str = ""
+    bases: str = ""
+    home: str = ""
 
     @property
     def in_place(self) -> bool:
@@ -59,11 +63,6 @@ class Intent:
         if self.app is not None and self.to in ("", self.app.namespace):
             return Target(self.cluster, self.app.namespace, self.app.name)
         return Target(self.cluster, self.to)
-
-    @property
-    def bases(self) -> str:
-        """The cluster whose apps a series may belong to."""
-        return self.home or self.cluster
 
 
 def restore_target(scope: Scope, p: Words) -> Target:
@@ -83,17 +82,18 @@ def intent(scope: Scope, p: Words) -> Intent:
     ref = _named(config, p.backup, p.cluster, scope.cluster)
     cluster = p.cluster or (ref.cluster if ref else scope.cluster)
     if ref is None:
-        home = config.default_cluster if config.default_cluster != cluster else ""
-        found = Intent(p.backup, cluster, None, home, p.to)
+        homes = tuple({config.default_cluster} - {cluster, ""})
+        found = Intent(p.backup, cluster, None, homes, p.to, next(iter(homes), cluster))
     else:
         places = ref.config.clusters or (config.default_cluster,)
-        home = "" if cluster in places else places[0]
-        found = Intent(p.backup, cluster, AppRef(ref.name, cluster, ref.config), home, p.to)
-    if p.replace and not found.in_place:
+        bases = cluster if cluster in places else places[0]
+        homes = tuple(place for place in places if place != cluster and not p.replace)
+        found = Intent(p.backup, cluster, AppRef(ref.name, cluster, ref.config), homes, p.to, bases)
+    if p.replace and not (found.in_place and found.bases == cluster):
         raise UsageError(
             "--replace makes room for an app in its own namespace",
             why="without that, nothing tells which objects may be deleted",
-            hint="Name the app, and leave out --to and --cluster",
+            hint="Name the app, and leave out --to and any cluster that it is not configured for",
         )
     return found
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bot.recovery import wording
 from bot.recovery.apps import JOB_ANNOTATION
-from bot.recovery.picture import MINUTE, SECOND, Picture, Site, ended_at, made_at
+from bot.recovery.elsewhere import came_by_store
+from bot.recovery.picture import MINUTE, Picture, Site, ended_at, made_at
 from bot.recovery.promises import reason
 from bot.releases.words import count, span
 from bot.render.document import (
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 LONG = 2 * MINUTE
 """A run that takes longer is told of while it is under way."""
-SYNCED = 5 * SECOND
-"""An object made so long after its run began was made from the store: a run elsewhere."""
 MANY = 10
 """More news than that at once, as after days without the bot, is one message."""
 RUNNING, ENDED = "running", "ended"
@@ -74,7 +73,7 @@ def notices(
     ended: list[Backup | Restore] = []
     for run in sorted(picture.runs, key=ended_at):
         state = seen.get(_name(run), "")
-        if state == ENDED or _ours(run) or _from_elsewhere(run):
+        if state == ENDED or _ours(run) or came_by_store(run):
             continue
         if run.finished and state:
             yield _ended(site, run, known)
@@ -192,10 +191,3 @@ def _ours(run: Backup | Restore) -> bool:
     """Made by a job of the bot, which tells of it. A schedule's runs inherit its annotations."""
     inherited = isinstance(run, Backup) and run.schedule
     return JOB_ANNOTATION in run.annotations and not inherited
-
-
-def _from_elsewhere(run: Backup | Restore) -> bool:
-    """Made by another cluster, and found in the store that both share."""
-    if run.started_at is None or run.created_at is None:
-        return False
-    return run.created_at - run.started_at > SYNCED

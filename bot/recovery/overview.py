@@ -87,7 +87,7 @@ def judge(facts: Facts, now: int) -> Line:
     if settings is None:
         why = ("It has no `backup` in the configuration.",)
         return Line(ref.name, ref.cluster, "at risk", why)
-    mine = [b for b in facts.backups if backs(b, ref.name, base_name(ref))]
+    mine = [b for b in facts.backups if backs(b, ref.name, base_name(ref), ref.cluster)]
     good = last_good(facts.backups, ref, now)
     proved = next((d for d in facts.drills if d.proved), None)
     schedules = [s for s in facts.schedules if makes(s, ref)]
@@ -119,7 +119,7 @@ def last_good(backups: Sequence[Backup], ref: AppRef, now: int) -> Backup | None
         (
             b
             for b in backups
-            if backs(b, ref.name, base_name(ref)) and b.completed and _lasts(b, now)
+            if backs(b, ref.name, base_name(ref), ref.cluster) and b.completed and _lasts(b, now)
         ),
         None,
     )

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.errors import Refused
 from bot.recovery import conflicts
-from bot.recovery.apps import app_of, bases_of, check_owner, selectors, velero_of
-from bot.recovery.choosing import Choice, choose
-from bot.recovery.elsewhere import Known, check_available, known_backups, shared_location
+from bot.recovery.apps import app_of, bases_of, check_owner, elsewhere, selectors, velero_of
+from bot.recovery.choosing import Choice, choose, fitting
+from bot.recovery.elsewhere import (
+    Known,
+    ask_others,
+    check_available,
+    home_of,
+    known_backups,
+    none_found,
+    shared_location,
+)
 from bot.recovery.intent import Intent, intent, places, shares_namespace
 from bot.recovery.owners import refuse_owned
 from bot.recovery.proof import Evidence, Proof, prove
@@ -57,7 +65,8 @@ class Prepared:
         room: What goes first, with `--replace`.
         location: Storage location to be closed to writes, for another cluster's backup.
         waits: The backup has yet to show up here.
-        trouble: Why the other cluster could not be asked; empty when it was.
+        troubles: Other clusters that could not be asked → why.
+        where: The flag that offered commands need to mean this cluster.
     """
 
     intent: Intent
@@ -70,7 +79,8 @@ class Prepared:
     room: Room | None = None
     location: Location | None = None
     waits: bool = False
-    trouble: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
 
     @property
     def backup(self) -> Backup:
@@ -94,12 +104,11 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     wanted = intent(ctx.scope, p)
     cluster = ctx.clusters(wanted.cluster)
     here = velero_of(cluster)
-    home = velero_of(ctx.clusters(wanted.home)) if wanted.home else None
-    known = await known_backups(here, home)
-    choice = choose(wanted.word, known.backups, bases_of(ctx.config, wanted.bases), ctx.clock())
+    known, choice = await _choice(ctx, wanted, here)
     backup = choice.backup
+    wanted = replace(wanted, home=home_of(backup, wanted.cluster, wanted.homes, known))
     _check_app(ctx, wanted, backup)
-    location, reader = await _where(here, home, known, wanted, backup)
+    location, reader = await _where(ctx, here, known, wanted, backup)
     saved = await _contents(reader, backup)
     held = {one.namespace for one in saved if one.namespace}
     mapping = places(wanted, backup, held)
@@ -129,8 +138,29 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         space,
         location,
         backup.name not in known.names,
-        known.trouble,
+        known.troubles,
+        elsewhere(ctx.scope, wanted.cluster),
     )
+
+
+async def _choice(ctx: Ctx, wanted: Intent, here: Velero) -> tuple[Known, Choice]:
+    """The backup: of the cluster's own, else of those that other clusters of the app made."""
+    bases, word = bases_of(ctx.config, wanted.bases), wanted.word
+    known = await known_backups(here)
+
+    def place() -> str | None:
+        places = (wanted.cluster, *wanted.homes)
+        return next((x for x in places if fitting(word, known.backups, bases, x)), None)
+
+    found = place()
+    if found != wanted.cluster and wanted.homes:  # theirs: they may know of newer ones
+        known = await ask_others(known, [velero_of(ctx.clusters(x)) for x in wanted.homes])
+        found = place()
+    if found is None and known.troubles:
+        raise await none_found(here, known.troubles)
+    where = elsewhere(ctx.scope, wanted.cluster)
+    cluster = found or wanted.cluster
+    return known, choose(word, known.backups, bases, ctx.clock(), cluster=cluster, where=where)
 
 
 def _check_app(ctx: Ctx, wanted: Intent, backup: Backup) -> None:
@@ -143,30 +173,19 @@ def _check_app(ctx: Ctx, wanted: Intent, backup: Backup) -> None:
 
 
 async def _where(
-    here: Velero, home: Velero | None, known: Known, wanted: Intent, backup: Backup
+    ctx: Ctx, here: Velero, known: Known, wanted: Intent, backup: Backup
 ) -> tuple[Location | None, Velero]:
     """The location to close to writes, if it is another cluster's backup, and who can read it."""
-    reader = here if backup.name in known.names or home is None else home
-    if home is None:
-        return None, reader
-    if not known.home:  # it is away: what has shown up here is all there is
+    if not wanted.home:
+        return None, here
+    reader, told = here, known.others.get(backup.name)
+    if told is None:
         location = await here.location(backup.location)
-    elif backup.name in known.names and not await _has(home, backup.name):
-        return None, reader
     else:
-        location = await shared_location(here, home, await home.backup(backup.name))
+        reader = velero_of(ctx.clusters(told))
+        location = await shared_location(here, reader, backup)
     check_available(location)
     return location, reader
-
-
-async def _has(velero: Velero, name: str) -> bool:
-    from integrations.velero.errors import NoSuchBackup
-
-    try:
-        await velero.backup(name)
-    except NoSuchBackup:
-        return False
-    return True
 
 
 async def _contents(velero: Velero, backup: Backup) -> tuple[Saved, ...]:

@@ -193,7 +193,7 @@ def _volumes(claims: tuple[str, ...]) -> str:
 def _instead(found: Prepared) -> str:
     if not found.intent.in_place:
         return ""
-    return f" `restore {found.backup.name} --replace` deletes and refills."
+    return f" `restore {found.backup.name} --replace{found.where}` deletes and refills."
 
 
 def _skips(found: Prepared, *, update: bool) -> list[str]:
@@ -211,13 +211,15 @@ def _skips(found: Prepared, *, update: bool) -> list[str]:
 def _choice(found: Prepared) -> list[str]:
     """Which backup it is, and why not a newer or a better one."""
     said = []
+    if found.intent.home:
+        said.append(f"The backup is of {found.intent.home}, not of {found.intent.cluster}.")
     if found.choice.passed_over:
         newer = listed((f"{name} ({phase})" for name, phase in found.choice.passed_over), 3)
         said.append(f"Newer, but not good: {newer}.")
     if not found.backup.completed:
         said.append(
             f"The backup is incomplete ({count(found.backup.errors, 'error')}): "
-            f"`backup describe {found.backup.name}` tells what is missing."
+            f"`backup describe {found.backup.name}{found.where}` tells what is missing."
         )
     if found.selectors:
         said.append("Another app lives in that namespace; only objects with the app's label come.")
@@ -226,9 +228,9 @@ def _choice(found: Prepared) -> list[str]:
 
 def _place(found: Prepared) -> list[str]:
     said = []
-    home = found.intent.home
-    if found.trouble:
-        said.append(f"{home} was not asked which backups it has: {found.trouble}.")
+    said += [
+        f"{name} was not asked which backups it has: {why}." for name, why in found.troubles.items()
+    ]
     if found.location is not None and not found.location.read_only:
         said.append(
             f"While it runs, {found.intent.cluster} cannot write to storage location "

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bot.errors import Failed
-from bot.recovery.apps import APP_LABEL, ASKER_ANNOTATION, JOB_ANNOTATION
+from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION
 from bot.releases.words import SECOND
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def make_schedule(
 
     async def make() -> bool:
         notes = {ASKER_ANNOTATION: ctx.asker.actor, JOB_ANNOTATION: op.id}
-        labels = {APP_LABEL: spec.labels[APP_LABEL]}
+        labels = dict(spec.labels)
         await velero.create_schedule(name, cron, spec, labels, annotations=notes)
         return True
 

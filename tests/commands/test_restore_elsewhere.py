@@ -13,15 +13,18 @@ from bot.errors import Failed, Refused
 from bot.store.db import Store
 from integrations.kubernetes.kinds import STATEFUL_SET
 from integrations.velero import kinds
-from tests.commands.conftest import Office
+from tests.commands.conftest import Office, text_of
 from tests.commands.recovery import Recovery, open_recovery, shop_config
 from tests.commands.test_restore import backed_up
 
 
-def two_clusters(tmp_path: Path) -> Config:
+def two_clusters(tmp_path: Path, places: tuple[str, ...] = ("main", "spare")) -> Config:
+    """As docs/recovery.md says; no places mean an app of main alone."""
     body = shop_config(tmp_path).model_dump(mode="json", exclude_unset=True)
     body["clusters"] = {"main": {}, "spare": {}}
     body["default_cluster"] = "main"
+    if places:
+        body["apps"]["shop"]["clusters"] = list(places)
     return Config.model_validate(body, context={"base": tmp_path})
 
 
@@ -61,6 +64,7 @@ async def test_an_app_comes_up_in_the_other_cluster(
     assert plan.weight is Weight.CONFIRM
     assert plan.summary.startswith(f"Restore shop on spare from {name}")
     assert plan.facts["close"] is True
+    assert "The backup is of main, not of spare." in plan.warnings
     assert any("cannot write to storage location default" in text for text in plan.warnings)
     modes: list[str] = []
 
@@ -156,3 +160,72 @@ async def test_clusters_that_share_no_bucket_are_told(
     await spare.kube.patch(kinds.LOCATION, "velero", "default", body)
     with pytest.raises(Refused, match="Cluster spare does not share the bucket of main"):
         await both.plan("restore shop --cluster spare")
+
+
+async def test_an_app_that_is_configured_for_the_first_cluster_alone(
+    both: Office, main: Recovery, spare: Recovery, tmp_path: Path
+) -> None:
+    both.config = two_clusters(tmp_path, ())
+    name = await backed_up(both, main)
+    plan = await both.plan("restore shop --cluster spare")
+    assert (plan.facts["backup"], plan.facts["close"]) == (name, True)
+
+
+async def test_of_a_shared_bucket_each_cluster_takes_its_own(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    """Both know both backups, under the same name before the time."""
+    mine = await backed_up(both, main)
+    both.now += 60_000_000
+    await spare.shop()
+    result, _ = await both.run("backup create shop --cluster spare")
+    theirs = str(result.checked.name)
+    assert theirs != mine
+    main.server.look()
+    await main.practice.wait_for(lambda: known(main, theirs), 20)
+    for words in ("shop", "shop-backup", "shop --replace"):
+        assert (await both.plan(f"restore {words} --cluster main")).facts["backup"] == mine
+    spare.server.look()
+    await spare.practice.wait_for(lambda: known(spare, mine), 20)
+    plan = await both.plan("restore shop --replace --cluster spare")
+    assert plan.facts["backup"] == theirs
+    assert "location" not in plan.facts
+    exact = await both.plan(f"restore {mine} --cluster spare")
+    assert exact.facts["close"] is True
+    assert "The backup is of main, not of spare." in exact.warnings
+
+    listed, document = await both.read("backup list shop --cluster main")
+    assert {(r.name, r.home) for r in listed.rows} == {(mine, ""), (theirs, "spare")}
+    assert "shop on spare" in text_of(document)
+    covered, _ = await both.read("recovery")
+    (line,) = (x for x in covered.lines if (x.app, x.cluster) == ("shop", "main"))
+    assert line.backup == mine
+
+
+async def test_a_lost_home_cluster_whose_backups_have_not_shown_up(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+    await main.practice.server.close()
+    with pytest.raises(Refused, match="could not be asked, and spare knows no such") as caught:
+        await both.plan("restore shop --cluster spare")
+    said = str(caught.value)
+    assert "spare looks into velero" in said
+    assert "backup create" not in said, "there is nothing left to back up"
+
+
+async def test_offered_commands_mean_the_same_cluster(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await spare.shop()
+    await both.run("backup create shop --cluster spare")
+    plan = await both.plan("restore shop --cluster spare")
+    assert any("--replace --cluster spare` deletes and refills" in text for text in plan.warnings)
+    spare.server.fault("restore_fails")
+    with pytest.raises(Failed) as caught:
+        await both.run("restore shop --replace --cluster spare")
+    assert caught.value.hint.count("--replace --skip-safety --cluster spare`") == 2
+    spare.server.fault("backup_partial")
+    with pytest.raises(Failed) as caught:
+        await both.run("restore shop --replace --cluster spare")
+    assert "`restore shop --replace --skip-safety --cluster spare` goes on" in caught.value.hint
