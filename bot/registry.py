@@ -11,6 +11,8 @@ from bot.errors import ConfigError, Problem
 from bot.spec import Command
 from commands import (
     about,
+    ack,
+    alerts,
     apps,
     audit,
     backup,
@@ -33,9 +35,11 @@ from commands import (
     scale,
     schedule_changes,
     schedules,
+    silence,
     status,
     top,
     uninstall,
+    unsilence,
 )
 
 AnyCommand = Command[Any, Any]
@@ -55,6 +59,10 @@ COMMANDS: tuple[AnyCommand, ...] = (
     *top.COMMANDS,
     *restore.COMMANDS,
     *drill.COMMANDS,
+    *alerts.COMMANDS,
+    *ack.COMMANDS,
+    *silence.COMMANDS,
+    *unsilence.COMMANDS,
     *recovery.COMMANDS,
     *backup.COMMANDS,
     *backups.COMMANDS,

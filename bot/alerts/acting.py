@@ -154,6 +154,11 @@ def silence_began(one: Silencing, firing: int) -> Document:
     return Document.of(Text(silenced(one, firing)))
 
 
+def unsilenced(actor: str, person: str) -> Document:
+    """The reply when somebody ended the silences of an episode."""
+    return Document.of(Text((Person(actor, person), " ended the silence.")))
+
+
 def silence_over(one: Silencing, early: bool, firing: int) -> Document:
     """The reply when a silence is over and the episode is not.
 

@@ -71,8 +71,8 @@ class Escalation:
             if episode is not None and alert_acts.escalate(db, name, now):
                 log.warning("alert escalated", episode=name, title=episode.title)
                 alerts.touch(db, name, now)
-                thread = (episode.message_key or episode.storm, episode.channel)
-                threads.setdefault(thread, []).append(episode)
+                place = (episode.message_key or episode.storm, episode.channel)
+                threads.setdefault(place, []).append(episode)
         for (thread, channel), episodes in threads.items():
             # A storm calls once, however many alerts it has.
             storm = not episodes[0].message_key

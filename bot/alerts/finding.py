@@ -29,6 +29,13 @@ def check_id(value: Any) -> str | None:
     return "an alert's id is a few letters and digits; `alerts` lists them"
 
 
+def check_severity(value: Any) -> str | None:
+    """Accepts what may be the value of the label `severity`."""
+    if not value or re.fullmatch(r"[0-9A-Za-z_-]{1,40}", str(value)):
+        return None
+    return "write a severity as alerts have it: critical, warning, info"
+
+
 def alert_target(scope: Scope, p: _Placed) -> Target:
     """`target=` of commands about alerts: the app that owns the namespace, or what was named.
 

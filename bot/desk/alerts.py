@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.context import Asker
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bot.store.alert_acts import Silencing
     from bot.store.alert_threads import Thread
     from bot.store.alerts import AlertRow, Episode
+    from bot.store.messages import Handle
 
 MOST = 10_000
 
@@ -37,6 +38,30 @@ class AlertDesk(DeskBase):
         from bot.store import alerts
 
         return await self._store.read(lambda db: alerts.standing(db, cluster, MOST))
+
+    async def ended_episodes(self, since: int, cluster: str = "") -> list[Episode]:
+        """Episodes that were over at a moment (microseconds UTC) or later, the last one first."""
+        from bot.store import alert_acts
+
+        return await self._store.read(lambda db: alert_acts.ended_since(db, cluster, since, MOST))
+
+    async def places(self, keys: Iterable[str]) -> dict[str, Handle]:
+        """Where messages of ours stand, by their keys."""
+        from bot.store import messages
+
+        wanted = tuple(keys)
+
+        def work(db: Database) -> dict[str, Handle]:
+            found = {key: messages.get(db, key) for key in wanted if key}
+            return {key: one for key, one in found.items() if one is not None}
+
+        return await self._store.read(work)
+
+    async def episodes_by_alert(self, cluster: str) -> dict[str, list[str]]:
+        """Fingerprint of each alert that fires on a cluster → the open episodes it belongs to."""
+        from bot.store import alert_acts
+
+        return await self._store.read(lambda db: alert_acts.episodes_by_alert(db, cluster))
 
     async def episode_alerts(self, name: str, limit: int) -> list[AlertRow]:
         """Some of an episode's alerts, those that fire first."""
@@ -71,7 +96,10 @@ class AlertDesk(DeskBase):
         return taken
 
     async def note_silence(
-        self, silencings: Sequence[Silencing], request_id: str, reply: Document
+        self,
+        silencings: Sequence[Silencing],
+        request_id: str,
+        reply: Callable[[Silencing], Document],
     ) -> None:
         """Keeps what a silence is to the episodes that it holds back."""
         from bot.store import alert_acts
@@ -79,7 +107,7 @@ class AlertDesk(DeskBase):
         def work(db: Database) -> None:
             for one in silencings:
                 alert_acts.put(db, one)
-                self._tell(db, one.episode, request_id, reply)
+                self._tell(db, one.episode, request_id, reply(one))
 
         await self._store.write(work)
         self._powers.alerts.wake()

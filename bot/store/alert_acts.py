@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 
 from sqlite_utils import Database
 
+from bot.store import alerts
+from bot.store.alerts import Episode
 from bot.store.rows import changed, every, first
 
 
@@ -135,6 +137,17 @@ def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
         [*severities, before],
     )
     return [str(row["id"]) for row in rows]
+
+
+def ended_since(db: Database, cluster: str, since: int, limit: int) -> list[Episode]:
+    """Episodes that were over at that moment or later, the last one first."""
+    rows = every(
+        db,
+        """SELECT * FROM episodes WHERE closed_at >= :since
+        AND (:cluster = '' OR cluster = :cluster) ORDER BY closed_at DESC, id LIMIT :limit""",
+        {"since": since, "cluster": cluster, "limit": limit},
+    )
+    return [alerts.made(row) for row in rows]
 
 
 def prune(db: Database, before: int) -> int:

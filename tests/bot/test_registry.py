@@ -37,6 +37,7 @@ WANTED = (
     *("help", "whoami", "can-i", "check", "jobs", "cancel"),
     *("apps", "status", "deploy", "diff", "history", "rollback", "uninstall", "scale", "restart"),
     *("graph", "graph list", "dashboard", "changes", "top pods", "top nodes"),
+    *("alerts", "ack", "silence", "unsilence"),
     *("restore drill", "recovery"),
     *("backup create", "backup list", "backup describe", "backup logs"),
     *("backup delete", "backup keep", "backup schedule create", "backup schedule list"),
