@@ -103,14 +103,14 @@ def test_a_backup_is_found_in_any_state() -> None:
     all_ = [backup(f"shop-backup-{STAMP}"), backup("shop-backup-20261121101500"), backup("x")]
     bases = {"shop": "shop-backup"}
     for word in (f"shop-backup-{STAMP}", "shop-backup", "shop"):
-        assert find_backup(word, all_, bases) is all_[0]
-    assert find_backup("x", all_, bases) is all_[2]
+        assert find_backup(word, all_, bases, "main") is all_[0]
+    assert find_backup("x", all_, bases, "main") is all_[2]
     assert exact_backup("x", all_) is all_[2]
     for word in ("shop-backup", "shop"):
         with pytest.raises(UsageError):
             exact_backup(word, all_)
     with pytest.raises(UsageError, match="did you mean shop-backup"):
-        find_backup("shop-bakcup", all_, bases)
+        find_backup("shop-bakcup", all_, bases, "main")
 
 
 def test_the_app_is_known_by_label_or_name(tmp_path: Path) -> None:
