@@ -23,6 +23,8 @@ from bot.render.plot import Artist
 from bot.store import requests
 from bot.store.db import Store
 from bot.store.keys import AuditKey
+from sandbox.prometheus import PracticePrometheus
+from tests.commands.measured import RAW, open_measured
 from tests.commands.recovery import Recovery, open_recovery, shop_config
 from tests.commands.world import World, open_world
 
@@ -137,8 +139,8 @@ class Office:
             Ctx(scope, target, self._clusters.__getitem__, self.desk, self.clock, self.artist),
         )
 
-    async def read(self, line: str, asker: Asker = ANN) -> tuple[Any, Document]:
-        command, params, ctx = self.parsed(line, asker)
+    async def read(self, line: str, asker: Asker = ANN, channel: str = "") -> tuple[Any, Document]:
+        command, params, ctx = self.parsed(line, asker, channel)
         result = await command.run(ctx, params)
         document = command.view(result, self.clock())
         check_buttons(document)
@@ -195,6 +197,15 @@ class Office:
         with pytest.raises(Killed):
             await self.run(line, plan, cut=Cut(step, edge), request_id=request_id, journal=journal)
         return await self.run(line, plan, resumed=True, request_id=request_id, journal=journal)
+
+
+@dataclass
+class Measured:
+    """Commands, the practice Prometheus that they ask, and its cluster."""
+
+    office: Office
+    prometheus: PracticePrometheus
+    world: World
 
 
 def check_buttons(document: Document) -> None:
@@ -274,6 +285,16 @@ async def world(tmp_path: Path, config: Config) -> AsyncIterator[World]:
 async def shop(config: Config, store: Store, world: World) -> Office:
     """Commands on a practice cluster."""
     return Office(config, store, {"main": world.cluster})
+
+
+@pytest.fixture
+async def measured(tmp_path: Path, store: Store, world: World) -> AsyncIterator[Measured]:
+    """Commands on a practice cluster with a practice Prometheus; their clock is the cluster's."""
+    async with open_measured(world) as (cluster, prometheus):
+        office = Office(configuration(tmp_path, graphs=RAW), store, {"main": cluster})
+        office.now = prometheus.now() * 1000
+        yield Measured(office, prometheus, world)
+        await office.artist.close()
 
 
 @pytest.fixture
