@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from bot import registry
-from bot.alerts import Outlet
+from bot.alerts.outlet import Outlet
 from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, Surroundings
 from bot.alerts.threads import Threads

@@ -2,12 +2,11 @@
 
 Whoever watches something hands over all that is wrong with it now; what of that is news is found
 here, from the database, so that a restart tells nothing twice. Where it is told is behind
-`Outlet`, and nothing of Slack is known here. What needs the database is imported by its module.
+`outlet.Outlet`, and nothing of Slack is known here. What needs the database is imported by its module.
 """
 
 from __future__ import annotations
 
 from bot.alerts.condition import Act, Condition, Findings, Item
-from bot.alerts.outlet import Outlet
 
-__all__ = ["Act", "Condition", "Findings", "Item", "Outlet"]
+__all__ = ["Act", "Condition", "Findings", "Item"]
