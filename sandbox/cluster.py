@@ -7,9 +7,12 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sandbox.alertmanager import PracticeAlertmanager, Route
+from sandbox.alertmanager.matchers import Matcher
 from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
 from sandbox.kube.faults import Faults
 from sandbox.kube.metrics import MetricsApi
@@ -32,6 +35,7 @@ class PracticeCluster:
         kubeconfig: The file for clients.
         velero: Its Velero, if it was asked for.
         prometheus: Its Prometheus, if it was asked for.
+        alertmanager: What that tells of alerts, if it was asked for.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class PracticeCluster:
         self.kubeconfig = kubeconfig
         self.velero: PracticeVelero | None = None
         self.prometheus: PracticePrometheus | None = None
+        self.alertmanager: PracticeAlertmanager | None = None
         self._runtime = runtime
 
     @classmethod
@@ -93,21 +98,31 @@ class PracticeCluster:
             raise
         return cluster
 
-    async def watched(self, *, pace: Pace, port: int = 0) -> PracticePrometheus:
-        """Gives it a Prometheus, which follows the cluster from now on.
+    async def watched(
+        self, *, pace: Pace, ports: tuple[int, int] = (0, 0)
+    ) -> tuple[PracticePrometheus, PracticeAlertmanager]:
+        """Gives it a Prometheus that follows it from now on, and an Alertmanager for its alerts.
 
         Args:
-            pace: How fast it lives.
-            port: Where it listens on 127.0.0.1; 0 takes a free port.
+            pace: How fast they live.
+            ports: Where they listen on 127.0.0.1; 0 takes a free port.
 
         Raises:
-            OSError: The port is taken.
+            OSError: A port is taken.
         """
         self.prometheus = PracticePrometheus.of(
             self.store, self.controllers, pace=pace, cluster=self.name
         )
-        await self.prometheus.start(port)
-        return self.prometheus
+        route, factor = Route(), self.prometheus.tempo.factor
+        heartbeat = replace(route, group_interval=60.0, repeat_interval=60.0)
+        self.alertmanager = PracticeAlertmanager(
+            route.scaled(factor),
+            children=[(Matcher("alertname", "Watchdog"), heartbeat.scaled(factor))],
+            clock=self.store.clock,
+        )
+        await self.alertmanager.start(ports[1])
+        await self.prometheus.start(ports[0], self.alertmanager.take)
+        return self.prometheus, self.alertmanager
 
     async def wait_for(self, look: Callable[[], object], timeout: float) -> None:
         """Waits until `look` says something true; asked again after every change.
@@ -133,6 +148,8 @@ class PracticeCluster:
         """Ends API and controllers."""
         if self.prometheus is not None:
             await self.prometheus.close()
+        if self.alertmanager is not None:
+            await self.alertmanager.close()
         if self.velero is not None:
             await self.velero.close()
         await self.server.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import secrets
 import shutil
 import socket
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from sandbox.alertmanager import Receiver
 from sandbox.cluster import PracticeCluster, write_private
 from sandbox.completing import completer
 from sandbox.control import Control
@@ -31,17 +33,27 @@ PACES = {"fast": Pace().scaled(0.1), "real": Pace()}
 NAMES = ("main", "spare")
 COMMAND = "/onprem"
 ADMIN = "adam"
+WEBHOOK_FILE = "alerts-token"
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the parts listen on 127.0.0.1; 0 takes a free port."""
+    """Where the parts listen on 127.0.0.1; 0 takes a free port.
+
+    Attributes:
+        spare: The Kubernetes API of the second cluster.
+        prometheus: That of the first cluster, as `alertmanager`.
+        alerts: Where a bot in this world takes alerts.
+    """
 
     kubernetes: int = 0
     spare: int = 0
     slack: int = 0
     control: int = 0
     objects: int = 0
+    prometheus: int = 0
+    alertmanager: int = 0
+    alerts: int = 0
 
 
 class World:
@@ -65,6 +77,7 @@ class World:
     ) -> None:
         self.directory, self.clusters = directory, list(clusters)
         self.slack, self.control, self.objects = slack, control, objects
+        self._alerts, self._token = "", secrets.token_urlsafe(18)
 
     @property
     def config(self) -> Path:
@@ -102,6 +115,7 @@ class World:
             await objects.start(chosen.objects)
             started: list[PracticeCluster] = []
             kube_ports = (chosen.kubernetes, chosen.spare)
+            watch_ports = {NAMES[0]: (chosen.prometheus, chosen.alertmanager), NAMES[1]: (0, 0)}
             for name, port in list(zip(NAMES, kube_ports, strict=True))[:clusters]:
                 cluster = await PracticeCluster.started(
                     name,
@@ -111,7 +125,7 @@ class World:
                     objects=objects,
                 )
                 stack.push_async_callback(cluster.close)
-                await cluster.watched(pace=pace or PACES["fast"])
+                await cluster.watched(pace=pace or PACES["fast"], ports=watch_ports[name])
                 started.append(cluster)
             slack = _slack(limits)
             stack.push_async_callback(slack.close)
@@ -120,6 +134,7 @@ class World:
             stack.push_async_callback(control.close)
             await control.start(chosen.control)
             world = cls(home, started, slack, control, objects)
+            world._listen_for_alerts(chosen.alerts or _free_port())
             world._write()
             yield world
 
@@ -142,16 +157,27 @@ class World:
             "page": slack["page"],
             "control": self.control.url,
             "objects": self.objects.url,
+            "prometheus": {c.name: c.prometheus.url for c in self.clusters if c.prometheus},
+            "alertmanager": {c.name: c.alertmanager.url for c in self.clusters if c.alertmanager},
             "slack": {
                 "api_url": slack["api"],
                 **{k: slack[k] for k in ("bot_token", "app_token", "signing_secret", "team_id")},
             },
         }
 
+    def _listen_for_alerts(self, port: int) -> None:
+        """Has every Alertmanager tell the bot, which will be there or not."""
+        self._alerts = f"127.0.0.1:{port}"
+        for cluster in self.clusters:
+            if cluster.alertmanager is not None:
+                url = f"http://{self._alerts}/alerts/{cluster.name}"
+                cluster.alertmanager.receiver = Receiver(url, self._token)
+
     def _write(self) -> None:
         """Writes the tokens and the configuration; from then on the page completes its names."""
         for name in ("bot_token", "app_token", "signing_secret"):
             write_private(self.directory / name.replace("_", "-"), getattr(self.slack, name))
+        write_private(self.directory / WEBHOOK_FILE, self._token)
         settings = self._settings()
         self.slack.complete = completer(COMMAND, settings)
         text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
@@ -173,6 +199,7 @@ class World:
             },
             "clusters": {c.name: _access(c) for c in self.clusters},
             "default_cluster": names[0],
+            "alerts": {"listen": self._alerts, "token_file": WEBHOOK_FILE},
             "apps": {"parse": parse_app(names)},
             "persons": {
                 name: [actor, me] if name == ADMIN else [actor] for name, actor in actors.items()
@@ -184,8 +211,9 @@ class World:
 def _access(cluster: PracticeCluster) -> dict[str, Any]:
     """How a bot reaches a cluster and what watches it."""
     found = {"kubeconfig": str(cluster.kubeconfig)}
-    if cluster.prometheus is not None:
+    if cluster.prometheus is not None and cluster.alertmanager is not None:
         found["prometheus"] = cluster.prometheus.url
+        found["alertmanager"] = cluster.alertmanager.url
     return found
 
 
@@ -222,6 +250,13 @@ def _directory(stack: AsyncExitStack, given: Path | None) -> Path:
     made = Path(tempfile.mkdtemp(prefix="onprem-sandbox-"))
     stack.callback(shutil.rmtree, made, ignore_errors=True)
     return made
+
+
+def _free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def _slack(limits: Limits | None) -> SlackServer:

@@ -57,6 +57,18 @@ class Wave:
         return found
 
 
+def once(function: Function) -> Function:
+    """The same function; asked again for the same times, it does not compute again."""
+    last: list[tuple[Times, Floats]] = []
+
+    def remembered(times: Times) -> Floats:
+        if not last or last[0][0] is not times:
+            last[:] = [(times, function(times))]
+        return last[0][1]
+
+    return remembered
+
+
 @lru_cache(maxsize=4096)
 def wave(name: str, strength: float = 1.0) -> Wave:
     """The wave of that name, always the same; all follow one working day, busiest at 14:00 UTC.

@@ -11,7 +11,7 @@ from sandbox.prometheus.history import NEVER
 from sandbox.prometheus.promql.values import Floats, Times
 from sandbox.prometheus.scene import Scene, labelled, track
 from sandbox.prometheus.scraping import Track
-from sandbox.prometheus.shapes import Levels, steady, summed, wave
+from sandbox.prometheus.shapes import Levels, once, steady, summed, wave
 
 _REQUESTS = (
     ("GET", "pods", 6.0, 0.012),
@@ -55,7 +55,7 @@ def _duration(scene: Scene) -> Iterator[Track]:
     for verb, resource, rate, usual in _REQUESTS:
         if verb == "WATCH":
             continue
-        count = steady(rate, scene.always).counted(wave(f"api/{verb}"))
+        count = once(steady(rate, scene.always).counted(wave(f"api/{verb}")))
         for bound in (*_BOUNDS, float("inf")):
             part = 1.0 - float(np.exp(-bound / usual))
             labels = labelled(

@@ -18,6 +18,7 @@ from sandbox.prometheus.shapes import (
     Ramp,
     Span,
     Wave,
+    once,
     share,
     steady,
     summed,
@@ -97,9 +98,9 @@ def _cpu(scene: Scene) -> Iterator[Track]:
     flat = wave("flat", 0.0)
     for machine in _machines(scene):
         moving = wave(f"cpu/{machine.name}")
-        calm = steady(_CALM, [(scene.first, machine.life.died)]).counted(moving)
-        steered = used[machine.name].counted(flat, scale=1 / machine.cpus)
-        whole = steady(1.0, [(scene.first, machine.life.died)]).counted(flat)
+        calm = once(steady(_CALM, [(scene.first, machine.life.died)]).counted(moving))
+        steered = once(used[machine.name].counted(flat, scale=1 / machine.cpus))
+        whole = once(steady(1.0, [(scene.first, machine.life.died)]).counted(flat))
         for cpu in range(machine.cpus):
             tilt = share(f"{machine.name}/{cpu}", -0.02, 0.02)
 
