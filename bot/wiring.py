@@ -241,7 +241,7 @@ def _put_together(
         sockets = surface.sockets_open if surface else None
         return [*await _probe_slack(config, sockets), *await probe_all(current(), clusters, helm)]
 
-    desk = Desk(store, Powers(commands, current, cancel, probe))
+    desk = Desk(store, Powers(commands, current, cancel, probe, lambda: alerts))
     artist = Artist(directory / "drawing")
     parts = Parts(
         store=store,

@@ -2,7 +2,8 @@
 
 Whoever watches something hands over all that is wrong with it now; what of that is news is found
 here, from the database, so that a restart tells nothing twice. Where it is told is behind
-`outlet.Outlet`, and nothing of Slack is known here. What needs the database is imported by its module.
+`outlet.Outlet`, and nothing of Slack is known here. What needs the database is imported from its
+module.
 """
 
 from __future__ import annotations

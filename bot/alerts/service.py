@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.alerts.webhook import Delivery
     from bot.config import Config
     from bot.context import Cluster
+    from bot.render.document import Document
     from bot.store.alerts import Episode
     from bot.store.db import Store
 
@@ -158,6 +159,17 @@ class Alerts:
         if delivery.cluster in self._refused:
             self._refused.discard(delivery.cluster)
             await self._refusals(delivery.cluster, Findings())
+
+    def reply(self, db: Database, thread: str, document: Document) -> None:
+        """Queues an answer below the message under that key, in the transaction given."""
+        if self._around.outlet is not None:
+            self._around.outlet.reply(db, thread, document)
+
+    def wake(self) -> None:
+        """Is called after the transaction is durable: something has to be shown anew."""
+        self.teller.wake()
+        if self._around.outlet is not None:
+            self._around.outlet.wake()
 
     async def look(self) -> None:
         """Looks after what nobody notifies of: silence, alerts that vanished, what others add."""

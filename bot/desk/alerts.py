@@ -92,7 +92,7 @@ class AlertDesk(DeskBase):
             return taken
 
         taken = await self._store.write(work)
-        self._powers.alerts.wake()
+        self._powers.alerts().wake()
         return taken
 
     async def note_silence(
@@ -110,7 +110,7 @@ class AlertDesk(DeskBase):
                 self._tell(db, one.episode, request_id, reply(one))
 
         await self._store.write(work)
-        self._powers.alerts.wake()
+        self._powers.alerts().wake()
 
     async def note_unsilenced(
         self, cluster: str, silences: Iterable[str], request_id: str, reply: Document
@@ -126,7 +126,7 @@ class AlertDesk(DeskBase):
                 self._tell(db, name, request_id, reply)
 
         await self._store.write(work)
-        self._powers.alerts.wake()
+        self._powers.alerts().wake()
 
     def _tell(self, db: Database, name: str, request_id: str, reply: Document) -> None:
         """Shows an episode anew, and answers in its thread unless the request does."""
@@ -140,4 +140,4 @@ class AlertDesk(DeskBase):
         origin = request.origin if request is not None else {}
         here = (str(origin.get("channel", "")), str(origin.get("thread", "")))
         if root is None or here != (root.channel, root.ts):
-            self._powers.alerts.reply(db, episode.message_key, reply)
+            self._powers.alerts().reply(db, episode.message_key, reply)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.context import Asker, Target
@@ -55,7 +55,7 @@ class Powers:
     config: Callable[[], Config]
     cancel: Callable[[str, Asker], Awaitable[bool]]
     probe: Callable[[], Awaitable[Sequence[tuple[str, str, str]]]]
-    alerts: AlertThreads = field(default_factory=Untold)
+    alerts: Callable[[], AlertThreads] = Untold
 
 
 class DeskBase:
