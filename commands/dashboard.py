@@ -158,7 +158,7 @@ def view_dashboard(result: Dashboard, now: int) -> Document:
 
 
 def _table(result: Dashboard) -> Table:
-    rows = [(part.title, one) for part in result.parts for one in foremost(part.numbers, MOST_ROWS)]
+    rows = [(part.name, one) for part in result.parts for one in foremost(part.numbers, MOST_ROWS)]
     return Table(
         ("graph", "line", "course", "now", "least", "most", "trend"),
         tuple((title, *cells(one)) for title, one in rows),

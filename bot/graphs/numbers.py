@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.render.plot import Line
     from bot.render.plot.series import Trend
 
-SPARK = 24
+SPARK = 20
 """Characters of a course."""
 _SAID = 3
 _RANK: dict[Tone, int] = {"plain": 0, "good": 0, "warn": 1, "bad": 2}

@@ -21,10 +21,10 @@ async def test_a_terminal_gets_the_numbers_of_all(measured: Measured) -> None:
     (table,) = of(document, Table)
     assert table.columns[:3] == ("graph", "line", "course")
     shown = {row[0] for row in table.rows}
-    assert shown == {part.title for part in result.parts if part.numbers}
+    assert shown == {part.name for part in result.parts if part.numbers}
     assert len(shown) >= 4
     for part in result.parts:
-        assert sum(row[0] == part.title for row in table.rows) <= 3
+        assert sum(row[0] == part.name for row in table.rows) <= 3
         assert part.numbers or part.missing
 
 

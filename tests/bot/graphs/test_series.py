@@ -139,6 +139,6 @@ def test_limits_that_are_crossed_now_are_said() -> None:
 def test_the_course_shows_when_there_was_nothing() -> None:
     found = fetched(series(*[1.0] * 181, start=END - 1800))
     (one,) = numbers_of(GRAPH, found)
-    assert len(one.course) == 24
-    assert one.course[:11].isspace()
-    assert not one.course[13:].isspace()
+    assert len(one.course) == 20
+    assert one.course[:9].isspace()
+    assert not one.course[11:].isspace()
