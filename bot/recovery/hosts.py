@@ -1,8 +1,9 @@
 """Whether what a backup holds would speak to the live namespace. Pure.
 
 A drill's copy must never write to the live database, so it is not even made when something of it
-names a host there: `mongodb-0.mongodb.parse`, or `….parse.svc.cluster.local`. Names of a single
-label, or of a pod and its Service, are found inside the copy's own namespace.
+names a host there: `mongodb-0.mongodb.parse`, `….parse.svc.cluster.local`, or the address of one of
+its Services. Names of a single label, or of a pod and its Service, are found inside the copy's own
+namespace. What programs keep inside volumes is not seen.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -49,22 +50,47 @@ class Named:
 def names_host(text: str, namespace: str) -> bool:
     """Whether a text names a host of a namespace: one that ends in it, or in it and `.svc…`.
 
-    Without `.svc` the host has to stand where hosts stand, in small letters: scripts say
-    `JSON.parse(…)`.
+    What stands before `namespace.svc` does not matter: programs put names together. Without `.svc`
+    the host has to stand where hosts stand, and in small letters unless a port follows: scripts
+    say `JSON.parse`.
     """
     home = re.escape(namespace)
-    full = re.compile(
-        rf"(?<![-\w.]){_LABEL}(?:\.{_LABEL})*\.{home}\.svc(?:\.[-a-z0-9.]+)?(?![-\w])",
-        re.IGNORECASE,
-    )
-    short = re.compile(
-        rf"(?:\A|[\s\"'=@/,;:<>|\[\]&%])(?:{_LABEL}\.)+{home}\.?(?=\Z|:\d|[\s\"',;/?#<>|\]&])"
-    )
-    return any(p.search(t) for t in {text, unquote(text)} for p in (full, short))
+    full = re.compile(rf"(?<![-\w]){home}\.svc(?![-\w])", re.IGNORECASE)
+    # A host begins after one of these; or its first labels are put in from elsewhere, as in
+    # `$(NAME).parse`.
+    begins = rf"(?:(?:\A|[\s\"'=@/,;:<>|\[\]&%(){{`\\])(?:{_LABEL}\.)+|[)}}>]\.)"
+    short = re.compile(rf"{begins}{home}\.?(?=\Z|:\d|[\s\"',;/?#<>|\]&)}}`\\])")
+    port = re.compile(rf"{begins}{home}\.?(?=:\d)", re.IGNORECASE)
+    return any(p.search(t) for t in {text, unquote(text)} for p in (full, short, port))
 
 
-def find(objects: Iterable[Object], namespace: str) -> tuple[Named, ...]:
+def names_address(text: str, addresses: Iterable[str]) -> bool:
+    """Whether a text names one of these IP addresses."""
+    return any(
+        re.search(rf"(?<![\w.:]){re.escape(one)}(?![\w]|\.\d|:[0-9a-fA-F]*:)", text)
+        for one in addresses
+    )
+
+
+def addresses(objects: Iterable[Object]) -> frozenset[str]:
+    """The cluster's own addresses of Services among these objects; a copy gets others."""
+    found = set()
+    for obj in objects:
+        if obj.get("kind") == "Service":
+            spec = obj.get("spec") or {}
+            found |= {spec.get("clusterIP"), *(spec.get("clusterIPs") or ())}
+    return frozenset(one for one in found if one and one != "None")
+
+
+def find(
+    objects: Iterable[Object], namespace: str, live: Collection[str] = ()
+) -> tuple[Named, ...]:
     """Every place that names a host of the namespace, among objects that pods would read.
+
+    Args:
+        objects: What a copy would be made of.
+        namespace: The live one.
+        live: Addresses of its Services.
 
     Looked at are Secrets (decoded), ConfigMaps, pods and templates of pods, Services that stand
     for another name, and objects of kinds that Kubernetes itself does not have.
@@ -73,7 +99,7 @@ def find(objects: Iterable[Object], namespace: str) -> tuple[Named, ...]:
         Named(str(obj.get("kind")), str(obj["metadata"]["name"]), key)
         for obj in objects
         for key, text in _texts(obj)
-        if names_host(text, namespace)
+        if names_host(text, namespace) or names_address(text, live)
     }
     return tuple(sorted(found, key=lambda n: (n.kind, n.name, n.key)))
 
@@ -119,11 +145,20 @@ def _pod(template: Object) -> Iterator[tuple[str, str]]:
 
 def _container(container: Object) -> Iterator[tuple[str, str]]:
     where = f"of container {container.get('name')}"
+    known: dict[str, str] = {}
     for entry in container.get("env") or ():
-        yield f"env {entry.get('name')} {where}", str(entry.get("value") or "")
+        value = _expanded(str(entry.get("value") or ""), known)
+        if "valueFrom" not in entry:
+            known[str(entry.get("name"))] = value
+        yield f"env {entry.get('name')} {where}", value
     rest = {k: v for k, v in container.items() if k not in ("env", "image", "name")}
     for key, text in _strings(rest, ""):
-        yield f"{key} {where}", text
+        yield f"{key} {where}", _expanded(text, known)
+
+
+def _expanded(text: str, known: Mapping[str, str]) -> str:
+    """With the variables that Kubernetes would put in: those defined before, `$(NAME)`."""
+    return re.sub(r"\$\(([-._a-zA-Z0-9]+)\)", lambda m: known.get(m[1], m[0]), text)
 
 
 def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.recovery.hosts import Named, find, names_host
+from bot.recovery.hosts import Named, addresses, find, names_host
 
 LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
 
@@ -31,6 +31,17 @@ LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
         "db.parse.",
         "nc db.parse 5432",
         "amqps://mq.parse.svc.k8s.example.com.",
+        "user:pw@tcp(mysql.parse:3306)/db",
+        "{db.parse}",
+        "exec `db.parse`",
+        '"host: db.parse\\nport: 1"',
+        "MONGODB.PARSE:27017",
+        "$(POD).$(SVC).parse.svc.cluster.local",
+        "${HOST}.parse.svc",
+        "{{host}}.parse.svc:80",
+        "$(DB_HOST).parse:27017",
+        "parse.svc.cluster.local",
+        ".parse.svc",
     ],
 )
 def test_a_live_host_is_seen(text: str) -> None:
@@ -50,6 +61,9 @@ def test_a_live_host_is_seen(text: str) -> None:
         "https://parse.example.com/parse",
         "const body = JSON.parse(text);",
         "rows.map(JSON.parse)",
+        "(JSON.parse)",
+        "{ JSON.parse }",
+        "const parse = a.parse(b)",
         "x => JSON.parse (x)",
         "parse",
         ".parse",
@@ -118,6 +132,38 @@ def test_templates_of_pods_are_looked_through() -> None:
     assert keys(obj("Pod", spec=spec)) == keys(
         obj("Deployment", "apps/v1", spec={"template": {"spec": spec}})
     )
+
+
+def test_what_kubernetes_puts_together_is_seen_together() -> None:
+    def keys_of(*env: dict[str, Any], args: tuple[str, ...] = ()) -> list[str]:
+        return keys(obj("Pod", spec={"containers": [{"name": "a", "env": env, "args": [*args]}]}))
+
+    host, home = {"name": "HOST", "value": "db"}, {"name": "HOME", "value": "live"}
+    whole = {"name": "URL", "value": "redis://$(HOST).$(HOME):1"}
+    assert keys_of(host, home, whole) == ["env URL of container a"]
+    assert keys_of(whole, host, home) == [], "only what is defined before is put in"
+    assert keys_of(host, home, args=("$(HOST).$(HOME):1",)) == ["args of container a"]
+    own = {"name": "HOME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    assert keys_of(host, own, whole) == [], "in the copy that is the copy's namespace"
+
+
+def test_search_domains_are_hosts_too() -> None:
+    spec = {"containers": [], "dnsConfig": {"searches": ["live.svc.cluster.local"]}}
+    assert keys(obj("Pod", spec=spec)) == ["spec.dnsConfig.searches"]
+
+
+def test_addresses_of_live_services_are_seen() -> None:
+    services = [
+        obj("Service", spec={"clusterIP": "10.43.1.2", "clusterIPs": ["10.43.1.2", "fd00::1:2"]}),
+        obj("Service", spec={"clusterIP": "None"}),
+        obj("Service", spec={"externalName": "example.com"}),
+    ]
+    live = addresses(services)
+    assert live == {"10.43.1.2", "fd00::1:2"}
+    for text in ("mongodb://10.43.1.2:27017", "10.43.1.2", "[fd00::1:2]:80", "http://u@10.43.1.2/"):
+        assert find([obj("ConfigMap", data={"a": text})], "live", live), text
+    for text in ("10.43.1.20", "110.43.1.2", "10.43.1.2.5", "fd00::1:23", "1fd00::1:2", ""):
+        assert not find([obj("ConfigMap", data={"a": text})], "live", live), text
 
 
 def test_other_kinds() -> None:
