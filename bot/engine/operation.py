@@ -2,7 +2,8 @@
 
 A step is *look, then do*. Its result, or its failure, is on record before the next one begins, so
 a process that is killed continues at the step that was cut. Only that one step can have been begun
-without a record, so only it looks first.
+without a record, so only it looks first; while the cluster is away, as after a power cut that ended
+both, it looks again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bot.context import Look
 from bot.durable import Journal
 from bot.engine.ports import Observer
 from bot.errors import Cancelled, Failed, OnpremError
+from bot.releases.patience import patiently
 from bot.render.document import Step, StepState
 
 Translate = Callable[[Exception], OnpremError]
@@ -137,7 +139,7 @@ class Operation:
         try:
             if self._may_have_begun:
                 self._may_have_begun = False
-                seen = await done()
+                seen = await patiently(self, done)
                 if seen is not None:
                     return {"value": seen, "seen": True}
             self._observer.boundary(self._id, name, "before")

@@ -42,6 +42,7 @@ from bot.store.keys import AuditKey
 from bot.store.requests import Request
 from bot.tasks import Tasks
 from bot.translation import translate
+from integrations.kubernetes.errors import ClusterUnreachable
 
 ADMIN = Asker("slack:T1/UADMIN", "ada", "Ada")
 VIEWER = Asker("slack:T1/UVIEW", "vic", "Vic")
@@ -60,6 +61,13 @@ class World:
         self.plan_error: Exception | None = None
         self.planned = 0
         self.thinking: asyncio.Event | None = None
+        self.away = 0
+
+    def look(self) -> None:
+        """Is asked by looks; the cluster is away for as many of them as were said."""
+        if self.away:
+            self.away -= 1
+            raise ClusterUnreachable("shop does not answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +136,11 @@ def commands_for(world: World) -> tuple[Command[Any, Any], ...]:
             return p.size
 
         async def first_done() -> str | None:
+            world.look()
             return "one" if "first" in world.log else None
 
         async def second_done() -> int | None:
+            world.look()
             return world.size if world.size == p.size else None
 
         await op.step("first", first, done=first_done, interruptible=True)

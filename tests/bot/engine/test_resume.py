@@ -123,6 +123,22 @@ async def test_what_ran_continues_at_the_step_that_was_cut(
     assert world.log == ["first", "second"]
 
 
+async def test_a_look_waits_for_a_cluster_that_is_away_when_the_bot_starts(
+    tmp_path: Path, world: World
+) -> None:
+    """Machines that come back together: the API server may be slower than the bot."""
+    cut = Cut("second", "acted")
+    async with process(tmp_path, world, cut) as bench:
+        admission, _ = await bench.ask("size web 3")
+        await cut.reached.wait()
+    world.away = 2
+    async with rig(tmp_path, world) as bench:
+        await bench.until(lambda: _over(bench, admission.request))
+        assert await state(bench, admission.request) is State.DONE
+    assert world.away == 0
+    assert world.log == ["first", "second"]
+
+
 async def _over(bench: Rig, request: Request) -> bool:
     return await state(bench, request) in requests.ENDED
 
