@@ -36,7 +36,7 @@ def parser(prog: str = "onprem sandbox") -> argparse.ArgumentParser:
         type=_ports,
         default=Ports(),
         metavar="NAME=PORT,…",
-        help="fixed ports for kubernetes, spare, slack, control, objects (default: free ones)",
+        help=f"fixed ports for {', '.join(Ports.__dataclass_fields__)} (default: free ones)",
     )
     options.add_argument(
         "--state",

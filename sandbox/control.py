@@ -1,8 +1,8 @@
 """Failures over HTTP, for programs that use the practice world.
 
 `GET /faults` tells what there is and what is in force; `POST /faults` with `{"fault": "api-503"}`
-puts one in force; `DELETE /faults` ends those of the API and of Velero, and brings Slack and
-the object store back.
+puts one in force; `DELETE /faults` ends all but those of nodes and images, and brings back what is
+away. `POST /rules` has all rules looked at and all notifications sent that are due, now.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Control:
         app.router.add_get("/faults", guarded(self._get))
         app.router.add_post("/faults", guarded(self._post))
         app.router.add_delete("/faults", guarded(self._delete))
+        app.router.add_post("/rules", guarded(self._rules))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -53,7 +54,15 @@ class Control:
     async def _get(self, _request: web.Request) -> web.StreamResponse:
         force = {c.name: c.server.faults.to_json() for c in self._clusters}
         velero = {c.name: c.velero.faults.active for c in self._clusters if c.velero}
-        return web.json_response({"known": HELP.splitlines(), "api": force, "velero": velero})
+        watching = {c.name: c.prometheus.faults() for c in self._clusters if c.prometheus}
+        return web.json_response(
+            {
+                "known": HELP.splitlines(),
+                "api": force,
+                "velero": velero,
+                "prometheus": watching,
+            }
+        )
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -67,6 +76,16 @@ class Control:
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return await self._get(request)
+
+    async def _rules(self, _request: web.Request) -> web.StreamResponse:
+        alerts = {}
+        for cluster in self._clusters:
+            if cluster.prometheus is not None:
+                await cluster.prometheus.ruler.look()
+                alerts[cluster.name] = cluster.prometheus.ruler.alerts()
+            if cluster.alertmanager is not None:
+                await cluster.alertmanager.tend()
+        return web.json_response(alerts)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
         await Trouble("none").apply(self._clusters, self._slack, self._objects)

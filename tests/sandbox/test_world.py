@@ -115,7 +115,8 @@ def test_every_failure_in_the_help_is_one() -> None:
     for line in HELP.splitlines():
         for word in line.split("  ")[0].split(", "):
             name, _, value = word.partition("[")[0].partition("=")
-            Trouble.parse(f"{name}={'2' if value == 'SECONDS' else 'x'}" if value else name)
+            given = {"SECONDS": "2", "COPIES": "3", "WORKLOAD:TIMES": "x:3"}.get(value, "x")
+            Trouble.parse(f"{name}={given}" if value else name)
 
 
 async def test_failures_over_http(world: World) -> None:
