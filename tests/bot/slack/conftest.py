@@ -20,6 +20,7 @@ from bot import (
     Ctx,
     Document,
     Effect,
+    Image,
     Op,
     Plan,
     Role,
@@ -58,7 +59,7 @@ class Word:
 
 
 def more_commands() -> tuple[Command[Any, Any], ...]:
-    """Reads that are long, that break, that tell who asks; a change with a long result."""
+    """Reads: long, broken, a picture, who asks; a change with a long result."""
 
     def text(p: Much) -> str:
         return "\n".join(f"line {n}" for n in range(p.lines))
@@ -84,6 +85,18 @@ def more_commands() -> tuple[Command[Any, Any], ...]:
     async def boom(ctx: Ctx, p: Word) -> None:
         """Break."""
         raise RuntimeError("a fault nobody thought of")
+
+    @command(
+        "draw",
+        effect=Effect.READ,
+        role=Role.VIEWER,
+        params=Word,
+        view=lambda result, at: Document.of(
+            Title("Drawn"), Image(b"PNG", "drawn.png", "now 7", shared=True)
+        ),
+    )
+    async def draw(ctx: Ctx, p: Word) -> None:
+        """Show a picture that everybody may see."""
 
     @command(
         "echo",
@@ -124,7 +137,7 @@ def more_commands() -> tuple[Command[Any, Any], ...]:
 
         return str(await op.step("print", do, done=done))
 
-    return lines, boom, echo, printing
+    return lines, boom, draw, echo, printing
 
 
 @dataclass
