@@ -92,7 +92,9 @@ def more_commands() -> tuple[Command[Any, Any], ...]:
         role=Role.VIEWER,
         params=Word,
         view=lambda result, at: Document.of(
-            Title("Drawn"), Image(b"PNG", "drawn.png", "now 7", shared=True)
+            Title("Drawn"),
+            Image(b"PNG", "drawn.png", "now 7", shared=True),
+            Actions((Button("Again", "run", command="draw"),)),
         ),
     )
     async def draw(ctx: Ctx, p: Word) -> None:

@@ -6,14 +6,14 @@ from sandbox.slack.entities import File, Message
 from tests.bot.slack.conftest import Office, everything
 
 
-async def carrier(bot: Office, where: str) -> tuple[Message, File]:
-    """The message that brings the picture into a channel, and the picture."""
+async def carrier(bot: Office, where: str, number: int = 1) -> tuple[Message, File]:
+    """The last message that brings a picture into a channel, and the picture."""
 
     def arrived() -> list[Message]:
         return [message for message in bot.seen("bob", where) if message.files]
 
-    await bot.server.wait_for(lambda: arrived() or None)
-    (message,) = arrived()
+    await bot.server.wait_for(lambda: len(arrived()) >= number or None)
+    *_, message = arrived()
     return message, bot.server.workspace.files[message.files[0]]
 
 
@@ -31,6 +31,15 @@ async def test_it_goes_into_the_thread(bot: Office) -> None:
     root, _ = bot.server.say("alice", "ops", "how is it?")
     bot.server.mention("alice", "ops", "draw", thread_ts=root.ts)
     message, _ = await carrier(bot, "ops")
+    assert message.thread_ts == root.ts
+
+
+async def test_its_buttons_bring_the_next_one_into_the_same_thread(bot: Office) -> None:
+    root, _ = bot.server.say("alice", "ops", "how is it?")
+    bot.server.mention("alice", "ops", "draw", thread_ts=root.ts)
+    await carrier(bot, "ops")
+    await bot.server.click("alice", await bot.told("alice", "ops", "Drawn", private=True), "Again")
+    message, _ = await carrier(bot, "ops", 2)
     assert message.thread_ts == root.ts
 
 
