@@ -15,7 +15,7 @@ from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
 from bot.releases.words import ago
 from bot.render.document import Note, Table
 from bot.render.plot import Chart, alt
-from integrations.prometheus import TooManySeries
+from integrations.prometheus import QueryRefused, TooManySeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -134,6 +134,11 @@ async def numbers(
             why=f"at most {error.most} are drawn",
             hint=_narrower(graph, where),
         ) from error
+    except QueryRefused as error:
+        if graph.name not in ctx.config.graphs:
+            raise
+        mend = f"Correct graphs.{graph.name}.query in onprem.yaml."
+        raise QueryRefused(error.message, hint=mend, detail=error.detail) from error
 
 
 def _counted(error: TooManySeries) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from bot.errors import Failed, Refused, UsageError
 from bot.render.document import Document, Image, Note, Table, Title
 from integrations.kubernetes.kinds import POD
-from integrations.prometheus import PrometheusUnreachable
-from tests.commands.conftest import ANN, Measured, Office, text_of
+from integrations.prometheus import PrometheusUnreachable, QueryRefused
+from tests.commands.conftest import ANN, Measured, Office, configuration, text_of
 
 
 def of(document: Document, kind: type) -> list[Any]:
@@ -135,6 +136,16 @@ async def test_a_prometheus_that_is_down_is_told(measured: Measured) -> None:
     await measured.prometheus.back()
     result, _ = await measured.office.read("graph cpu")
     assert result.numbers
+
+
+async def test_a_graph_of_ones_own_that_is_no_promql_is_told_with_its_place(
+    measured: Measured, tmp_path: Path
+) -> None:
+    wrong = {"mine": {"title": "Mine", "query": "sum(up"}}
+    measured.office.config = configuration(tmp_path, graphs=wrong)
+    with pytest.raises(QueryRefused, match=r"refused the query: .*parse error") as caught:
+        await measured.office.read("graph mine")
+    assert caught.value.hint == "Correct graphs.mine.query in onprem.yaml."
 
 
 async def test_no_prometheus_is_told_with_what_to_do(shop: Office) -> None:
