@@ -136,7 +136,7 @@ def unprotected_table(done: Checked) -> Table | None:
 
 def _notes(done: Checked) -> tuple[Note | None, ...]:
     """Dumps that stand for volumes, the first warning, and what could not be checked."""
-    dumps = [p for p in done.proof.protected if p.how.startswith("dump")]
+    dumps = [p for p in done.proof.protected if p.dumped]
     claims = listed((p.claim for p in dumps), 4)
     first = f": {done.remarks[0]}" if done.remarks else ""
     return (

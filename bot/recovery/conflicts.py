@@ -20,7 +20,8 @@ CLAIMS = "persistentvolumeclaims"
 SERVICES = "services"
 INGRESSES = "ingresses.networking.k8s.io"
 PODS = "pods"
-WHOLE = (CLAIMS, SERVICES, INGRESSES, PODS)
+VOLUMES = "persistentvolumes"
+WHOLE = (CLAIMS, SERVICES, INGRESSES, PODS, VOLUMES)
 """Resources whose contents matter here; of all others only the names do."""
 
 _PASSING = frozenset({

@@ -23,7 +23,8 @@ from bot.recovery.elsewhere import (
 from bot.recovery.intent import Intent, intent, places, shares_namespace
 from bot.recovery.owners import refuse_owned
 from bot.recovery.proof import Evidence, Proof, prove
-from bot.recovery.room import Room, room
+from bot.recovery.retained import Stuck, stuck
+from bot.recovery.room import Room, kinds_of_room, list_all, room
 from bot.recovery.surveying import Survey, survey
 from bot.releases.words import listed
 
@@ -67,6 +68,7 @@ class Prepared:
         waits: The backup has yet to show up here.
         troubles: Other clusters that could not be asked → why.
         where: The flag that offered commands need to mean this cluster.
+        waiting: Claims that will not get their volumes.
     """
 
     intent: Intent
@@ -81,6 +83,7 @@ class Prepared:
     waits: bool = False
     troubles: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    waiting: tuple[Stuck, ...] = ()
 
     @property
     def backup(self) -> Backup:
@@ -118,6 +121,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         raise Refused(f"Backup {backup.name} holds nothing of what was asked for")
     proof = await _proof(reader, backup, objects)
     space = await _room(cluster, wanted, mapping, proof, objects) if p.replace else None
+    volumes = await list_all(cluster.kube, kinds_of_room()["PersistentVolume"], None, None)
     found = await survey(
         cluster.kube,
         objects,
@@ -127,6 +131,10 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         gone=space.uids if space else (),
     )
     _check(found, mapping)
+    held_back = [o for o in saved if o.resource == conflicts.VOLUMES]
+    waiting = stuck((*objects, *held_back), mapping, proof, volumes, found.claims)
+    if space is not None and waiting:
+        _refuse_retained(waiting)
     return Prepared(
         wanted,
         choice,
@@ -140,6 +148,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         backup.name not in known.names,
         known.troubles,
         elsewhere(ctx.scope, wanted.cluster),
+        waiting,
     )
 
 
@@ -240,6 +249,19 @@ async def _room(
             hint="Take a newer backup, delete it yourself, or restore without --replace",
         )
     return space
+
+
+def _refuse_retained(waiting: Sequence[Stuck]) -> None:
+    """Such a volume would belong to the deleted claim, and the new one could not have it."""
+    one = waiting[0]
+    raise Refused(
+        f"--replace cannot refill {listed((w.claim for w in waiting), 4)}",
+        why=f"{listed((w.volume for w in waiting), 4)} outlives its claim (reclaim policy Retain) "
+        "and the backup has no copy of its own of the data",
+        hint="Restore without --replace when the volumes may stay as they are. Else scale the app "
+        f"to 0, delete the claims (`kubectl -n {one.place} delete pvc {one.claim}`), and restore "
+        "without --replace: its plan says how the claims get volumes",
+    )
 
 
 _KEPT = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")

@@ -178,10 +178,12 @@ def _data(found: Prepared) -> list[str]:
             f"{'runs' if len(survey.idle_hooks) == 1 else 'run'}, so the restore hook that loads "
             "the dump does not run there."
         )
-    lost = [u for u in found.proof.unprotected if u.claim not in survey.claims]
+    waiting = {one.claim for one in found.waiting}
+    lost = [u for u in found.proof.unprotected if u.claim not in (*survey.claims, *waiting)]
     if lost and found.room is None:
         named = listed((f"{u.claim} ({u.cause})" for u in lost), 4)
         said.append(f"The backup has no data of {named}: these volumes come back EMPTY.")
+    said += [one.words for one in found.waiting]
     return said
 
 

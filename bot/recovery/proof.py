@@ -28,6 +28,7 @@ _METHODS = {
     "CSISnapshot": "snapshot",
     "NativeSnapshot": "snapshot",
 }
+_DUMP = "dump in "
 _AGAIN = "then back up again"
 
 
@@ -64,6 +65,11 @@ class Protected:
     claim: str
     how: str
     size: int | None
+
+    @property
+    def dumped(self) -> bool:
+        """Its data is in another volume, as a dump; of the claim itself nothing is stored."""
+        return self.how.startswith(_DUMP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def _dumped(key: Key, e: Evidence) -> tuple[str, int | None] | None:
         for copy in e.copies:
             told = copy.namespace == key[0] and copy.pod in family and copy.volume in dumps
             if told and copy.phase == "Completed" and copy.total_bytes > 0:
-                return f"dump in {copy.pod}'s volume {copy.volume}", copy.total_bytes
+                return f"{_DUMP}{copy.pod}'s volume {copy.volume}", copy.total_bytes
     return None
 
 
