@@ -26,19 +26,11 @@ from tests.cluster.monitoring import (
     prometheus,
 )
 from tests.cluster.monitoring_fixtures import lab_state, machine, monitoring_tools  # noqa: F401
+from tests.lab.graphs.absent import ABSENT
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
 CATALOGUE = load()
-
-ABSENT = {
-    "logs": "kwok's containers write no files, so no kubelet measures any",
-    "app-logs": "kwok's containers write no files, so no kubelet measures any",
-    "logs-collected": "the lab has no collector of logs, because its containers write none",
-    "app-network": "kwok's pods have no network of their own, and no cAdvisor looks at them",
-    "volumes": "kwok mounts no volumes, so no kubelet measures how full they are",
-}
-"""Graphs that have no data in the lab. What they make of series, `promtool test rules` shows."""
 
 NAMESPACE = "watched"
 APP = AppPods(NAMESPACE, ("deployment/web",))
@@ -105,7 +97,9 @@ def _deployment(name: str, image: str, replicas: int) -> Json:
 def lines(server: Server, graph: Graph, app: AppPods | None = None) -> dict[str, float]:
     """What a graph shows now, by the names of its lines; without what is no number."""
     query = graph.promql(app=app or (APP if graph.scope == "app" else None), rate=RATE)
-    said: list[Any] = server.json(f"/api/v1/query?query={quote(query)}")["data"]["result"]
+    answer = server.json(f"/api/v1/query?query={quote(query)}")
+    assert not {"warnings", "infos"} & set(answer), answer
+    said: list[Any] = answer["data"]["result"]
     found = {graph.label(one["metric"]): float(one["value"][1]) for one in said}
     assert len(found) == len(said), "two lines have one name"
     return {name: value for name, value in found.items() if value == value}
