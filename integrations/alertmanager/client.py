@@ -8,107 +8,34 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 
-from integrations.errors import IntegrationError
+from integrations.alertmanager.errors import (
+    AlertmanagerError,
+    AlertmanagerRefused,
+    AlertmanagerUnreachable,
+    SilenceNotFound,
+)
+from integrations.alertmanager.models import (
+    Alert,
+    Matcher,
+    Silence,
+    Status,
+    read_alerts,
+    read_silences,
+    read_status,
+    stamp,
+)
 from integrations.server import Server
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0, sock_connect=3.0)
 _BODY = 64_000_000
-_SECOND = 1_000_000
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Bytes of one answer; 10,000 alerts are some 10 MB."""
 
 T = TypeVar("T")
-
-AlertState = Literal["active", "suppressed", "unprocessed"]
-SilenceState = Literal["active", "pending", "expired"]
-
-
-class AlertmanagerError(IntegrationError):
-    """Base of Alertmanager's errors."""
-
-
-class AlertmanagerUnreachable(AlertmanagerError):
-    """It gave no usable answer."""
-
-
-class AlertmanagerRefused(AlertmanagerError):
-    """It does not take what was asked."""
-
-
-class SilenceNotFound(AlertmanagerError):
-    """There is no such silence, or it has been forgotten since it expired."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """One condition on a label.
-
-    Attributes:
-        is_regex: `value` is a regular expression, anchored at both ends.
-        is_equal: False for `!=` and `!~`.
-    """
-
-    name: str
-    value: str
-    is_regex: bool = False
-    is_equal: bool = True
-
-    def __str__(self) -> str:
-        sign = ("=~" if self.is_equal else "!~") if self.is_regex else "="
-        sign = sign if self.is_regex or self.is_equal else "!="
-        return f"{self.name}{sign}{_quoted(self.value)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert as Alertmanager holds it. Times are microseconds UTC.
-
-    Attributes:
-        ends_at: When it resolves if Prometheus does not tell of it again.
-        state: `suppressed` when a silence or an inhibition holds it back.
-        silenced_by: Ids of silences.
-        inhibited_by: Fingerprints of alerts.
-    """
-
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    starts_at: int
-    ends_at: int
-    fingerprint: str
-    generator_url: str
-    state: AlertState
-    silenced_by: tuple[str, ...] = ()
-    inhibited_by: tuple[str, ...] = ()
-    receivers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """One silence. Times are microseconds UTC."""
-
-    id: str
-    matchers: tuple[Matcher, ...]
-    starts_at: int
-    ends_at: int
-    created_by: str
-    comment: str
-    state: SilenceState
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Who answers, and how its cluster is (`ready`, `settling`, `disabled`)."""
-
-    version: str
-    cluster: str
-    peers: int
 
 
 class Alertmanager:
@@ -130,7 +57,7 @@ class Alertmanager:
         Raises:
             AlertmanagerError: It cannot be used.
         """
-        return self._read(_status, await self._ask("GET", "/status"))
+        return self._read(read_status, await self._ask("GET", "/status"))
 
     async def alerts(
         self,
@@ -155,7 +82,7 @@ class Alertmanager:
         query = [(key, str(value).lower()) for key, value in states.items()]
         query += [("filter", str(matcher)) for matcher in matchers]
         answer = await self._ask("GET", "/alerts", query=query)
-        return self._read(_alerts, answer)
+        return self._read(read_alerts, answer)
 
     async def silences(self, matchers: Iterable[Matcher] = ()) -> tuple[Silence, ...]:
         """Silences, those that expired not long ago included.
@@ -165,7 +92,7 @@ class Alertmanager:
         """
         query = [("filter", str(matcher)) for matcher in matchers]
         answer = await self._ask("GET", "/silences", query=query)
-        return self._read(_silences, answer)
+        return self._read(read_silences, answer)
 
     async def silence(
         self,
@@ -194,8 +121,8 @@ class Alertmanager:
                 {"name": m.name, "value": m.value, "isRegex": m.is_regex, "isEqual": m.is_equal}
                 for m in matchers
             ],
-            "startsAt": _stamp(starts),
-            "endsAt": _stamp(ends),
+            "startsAt": stamp(starts),
+            "endsAt": stamp(ends),
             "createdBy": created_by,
             "comment": comment,
         }
@@ -302,71 +229,3 @@ def _said(text: str) -> str:
         return "no answer of its API" if text.startswith("<") or not text else text[:300]
     said = body.get("message", text) if isinstance(body, Mapping) else body
     return str(said).strip().rstrip(".")[:300]
-
-
-def _quoted(text: str) -> str:
-    """A label's value as the parser of matchers reads it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def _status(raw: Any) -> Status:
-    cluster = raw.get("cluster") or {}
-    version, state = str(raw["versionInfo"]["version"]), str(cluster.get("status") or "")
-    return Status(version, state, len(cluster.get("peers") or ()))
-
-
-def _alerts(raw: Any) -> tuple[Alert, ...]:
-    return tuple(map(_alert, _listed(raw)))
-
-
-def _silences(raw: Any) -> tuple[Silence, ...]:
-    return tuple(map(_silence, _listed(raw)))
-
-
-def _listed(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise ValueError("no list")
-    return raw
-
-
-def _alert(raw: Any) -> Alert:
-    status = raw["status"]
-    return Alert(
-        labels=dict(raw["labels"]),
-        annotations=dict(raw.get("annotations") or {}),
-        starts_at=_micros(raw["startsAt"]),
-        ends_at=_micros(raw["endsAt"]),
-        fingerprint=str(raw["fingerprint"]),
-        generator_url=str(raw.get("generatorURL") or ""),
-        state=status["state"],
-        silenced_by=tuple(status.get("silencedBy") or ()),
-        inhibited_by=tuple(status.get("inhibitedBy") or ()),
-        receivers=tuple(str(r["name"]) for r in raw.get("receivers") or ()),
-    )
-
-
-def _silence(raw: Any) -> Silence:
-    matchers = tuple(
-        Matcher(m["name"], m["value"], bool(m["isRegex"]), bool(m.get("isEqual", True)))
-        for m in raw["matchers"]
-    )
-    return Silence(
-        id=str(raw["id"]),
-        matchers=matchers,
-        starts_at=_micros(raw["startsAt"]),
-        ends_at=_micros(raw["endsAt"]),
-        created_by=str(raw.get("createdBy") or ""),
-        comment=str(raw.get("comment") or ""),
-        state=raw["status"]["state"],
-    )
-
-
-def _micros(text: str) -> int:
-    at = datetime.fromisoformat(text)
-    return round((at - _EPOCH).total_seconds() * _SECOND)
-
-
-def _stamp(at: int) -> str:
-    moment = datetime.fromtimestamp(at / _SECOND, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

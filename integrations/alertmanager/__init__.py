@@ -1,0 +1,31 @@
+"""Alertmanager's API v2: alerts, silences, status. It knows no threads and no people."""
+
+from integrations.alertmanager.client import Alertmanager
+from integrations.alertmanager.errors import (
+    AlertmanagerError,
+    AlertmanagerRefused,
+    AlertmanagerUnreachable,
+    SilenceNotFound,
+)
+from integrations.alertmanager.models import (
+    Alert,
+    AlertState,
+    Matcher,
+    Silence,
+    SilenceState,
+    Status,
+)
+
+__all__ = [
+    "Alert",
+    "AlertState",
+    "Alertmanager",
+    "AlertmanagerError",
+    "AlertmanagerRefused",
+    "AlertmanagerUnreachable",
+    "Matcher",
+    "Silence",
+    "SilenceNotFound",
+    "SilenceState",
+    "Status",
+]
