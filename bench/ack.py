@@ -53,12 +53,12 @@ def _measure(folder: Path, runs: int) -> int:
         kubeconfig = Path(kube["kubeconfig"])
         people = rig.get(f"{slack['sandbox']}people")["people"]
         slack["admin"] = next(p["id"] for p in people if p["name"] == "adam")
-        asyncio.run(_deployments(kubeconfig, total))
+        asyncio.run(deployments(kubeconfig, total))
         config = rig.configuration(folder, kubeconfig, slack, {})
         lost = 0
         with rig.bot(config, folder / "bot.log") as bot:
             print(f"bot ready, RSS {rig.rss(bot.pid):.0f} MB")
-            rig.post(f"{slack['sandbox']}slash", _command(slack, "whoami"))  # warms identities
+            rig.post(f"{slack['sandbox']}slash", command(slack, "whoami"))  # warms identities
             first = 0
             for name, count, rate in LOADS * runs:
                 lost += _load(folder, slack, name, first, count, rate)
@@ -69,13 +69,14 @@ def _measure(folder: Path, runs: int) -> int:
         return 1 if lost else 0
 
 
-def _command(slack: dict[str, Any], text: str) -> dict[str, Any]:
+def command(slack: dict[str, Any], text: str) -> dict[str, Any]:
+    """What adam types in the ops channel."""
     return {"user": slack["admin"], "channel": "ops", "text": f"/onprem {text}"}
 
 
 def _load(folder: Path, slack: dict[str, Any], name: str, first: int, count: int, rate: int) -> int:
     commands = [
-        _command(slack, f"restart deployment/web-{n} --namespace bench")
+        command(slack, f"restart deployment/web-{n} --namespace bench")
         for n in range(first, first + count)
     ]
     body = {"commands": commands, "per_second": rate}
@@ -141,7 +142,7 @@ def _plain(folder: Path, slack: dict[str, Any]) -> None:
     ):
         assert child.stdout is not None
         child.stdout.readline()
-        commands = [_command(slack, f"restart {n}") for n in range(12)]
+        commands = [command(slack, f"restart {n}") for n in range(12)]
         answer = rig.post(f"{slack['sandbox']}burst", {"commands": commands, "per_second": 0})
         times = [d["milliseconds"] for d in answer["deliveries"] if d["ok"]]
         print(
@@ -150,7 +151,8 @@ def _plain(folder: Path, slack: dict[str, Any]) -> None:
         )
 
 
-async def _deployments(kubeconfig: Path, count: int) -> None:
+async def deployments(kubeconfig: Path, count: int) -> None:
+    """Makes so many Deployments to restart."""
     from integrations.kubernetes.client import KubeClient
     from integrations.kubernetes.kinds import DEPLOYMENT, NAMESPACE
     from integrations.kubernetes.sdk import Access
