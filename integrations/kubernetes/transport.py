@@ -179,17 +179,20 @@ class Transport:
         cluster = self.access.cluster
         return outage.unreachable(cluster, self.address, request.act, exc, write=write)
 
-    async def failed_checks(self, timeout: float = HEALTH_TIMEOUT) -> tuple[str, ...]:
+    async def failed_checks(
+        self, timeout: float = HEALTH_TIMEOUT, *, about: str = "readyz"
+    ) -> tuple[str, ...]:
         """Names of the API server's own health checks that fail; none when it is ready.
 
         Args:
             timeout: Seconds.
+            about: `readyz`, or `livez` for whether it should be restarted.
 
         Raises:
             ClusterUnreachable: No answer in time.
             StatusError: It does not say.
         """
-        request = Request("GET", "/readyz", "readyz", [("verbose", "1")], timeout=timeout)
+        request = Request("GET", f"/{about}", about, [("verbose", "1")], timeout=timeout)
         try:
             await self._once(await self.client(), request, timeout)
         except ServerError as error:

@@ -36,7 +36,7 @@ COMMANDS = (greet,)
 WANTED = (
     *("help", "whoami", "can-i", "check", "jobs", "cancel"),
     *("apps", "status", "deploy", "diff", "history", "rollback", "uninstall", "scale", "restart"),
-    *("graph", "graph list", "dashboard", "changes", "top pods", "top nodes"),
+    *("graph", "graph list", "dashboard", "changes", "health", "top pods", "top nodes"),
     *("alerts", "ack", "silence", "unsilence"),
     *("restore drill", "recovery"),
     *("backup create", "backup list", "backup describe", "backup logs"),
