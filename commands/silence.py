@@ -226,7 +226,7 @@ async def silence(ctx: Ctx, p: Silence, op: Op) -> Silenced:
     comment = str(op.facts["comment"])
 
     async def write() -> dict[str, Any]:
-        starts = ctx.clock()
+        starts = ctx.clock() // 1000 * 1000  # its times have milliseconds
         ends = starts + int(op.facts["micros"])
         made = await server.silence(
             matchers,
