@@ -28,7 +28,7 @@ from bot.recovery.overview import ORDER, Line, overview
 from bot.recovery.times import length
 from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
 from bot.releases.words import SECOND, ago, lasted, listed, span
-from bot.render.plot import Bar, Bars, draw
+from bot.render.plot import Bar, Bars
 
 if TYPE_CHECKING:
     from bot.render.document import Tone
@@ -225,7 +225,7 @@ async def recovery(ctx: Ctx, p: RecoveryParams) -> Overview:
     lines = await overview(ctx, _refs(ctx.scope, p))
     drawn = None
     if ctx.scope.channel and lines:
-        drawn = await draw(picture(lines, ctx.clock()))
+        drawn = await ctx.artist.draw(picture(lines, ctx.clock()))
     return Overview(lines, drawn.hex() if drawn else "")
 
 

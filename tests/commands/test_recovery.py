@@ -66,6 +66,7 @@ async def office(tmp_path: Path, store: Store, recovery: Recovery) -> AsyncItera
     made = Office(config, store, {"main": recovery.cluster, "spare": spare})
     made.now = time.time_ns() // 1000
     yield made
+    await made.artist.close()
     await kube.close()
 
 

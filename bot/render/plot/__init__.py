@@ -4,13 +4,11 @@ matplotlib is loaded only by `worker`, which runs in a process of its own.
 """
 
 from bot.render.plot.artist import Artist
-from bot.render.plot.bars import MOST, draw, render
 from bot.render.plot.pictures import Bar, Bars, Chart, Limit, Line, Mark, MarkKind, Panel, Picture
 from bot.render.plot.units import amount
 from bot.render.plot.words import alt, sparkline
 
 __all__ = [
-    "MOST",
     "Artist",
     "Bar",
     "Bars",
@@ -23,7 +21,5 @@ __all__ = [
     "Picture",
     "alt",
     "amount",
-    "draw",
-    "render",
     "sparkline",
 ]

@@ -1,127 +1,80 @@
-"""Pictures of numbers, drawn by matplotlib in a process of its own: the loop must not wait for it.
-
-`python -m bot.render.plot.bars` reads a picture as JSON and writes a PNG. Colours are those of
-Okabe and Ito, which colour-blind people can tell apart; what they say is written as well.
-"""
+"""Draws bars that have one limit in common."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import io
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
 
 from bot.render.document import Tone
+from bot.render.plot import theme
+from bot.render.plot.canvas import Box, Canvas, Style, fitted, length
 from bot.render.plot.pictures import Bar, Bars
 
-SECONDS = 20.0
-"""For one picture; the first one on a host also has to look for fonts."""
 MOST = 40
 """Bars in one picture."""
-
+SCALE = 2.0
+"""How much of the limit the axis shows."""
+LEAST = 0.01
+"""A bar that has just begun can be seen."""
+_ROW, _THICK = 62, 36
+_HEADER, _FOOTER = 130, 90
+_LABELS, _TEXTS = 300, 560
+_GAP = 16
 _COLOURS: Mapping[Tone, str] = {
     "good": "#009e73",
     "warn": "#e69f00",
     "bad": "#d55e00",
     "plain": "#999999",
 }
-_BARS = {"good": "", "warn": "//", "bad": "xx", "plain": ".."}
-"""Patterns, so that a print without colours tells the same."""
-
-
-async def draw(picture: Bars) -> bytes | None:
-    """The picture as PNG; None when it could not be drawn in time."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot.render.plot.bars",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            png, _ = await process.communicate(json.dumps(asdict(picture)).encode())
-    except TimeoutError:
-        return None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    return png if process.returncode == 0 and png else None
+_PATTERNS: Mapping[Tone, str] = {"good": "", "warn": "//", "bad": "xx", "plain": ".."}
+"""So that a print without colours tells the same."""
 
 
 def render(picture: Bars) -> bytes:
-    """Draws here and now."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    # Text from outside is text: without this, dollar signs would be formulas.
-    matplotlib.rcParams["text.parse_math"] = False
-    matplotlib.rcParams["hatch.linewidth"] = 0.6
-    from matplotlib.figure import Figure
-
+    """The bars as PNG: 1200 pixels wide, higher with each bar."""
     bars = picture.bars[:MOST]
-    figure = Figure(figsize=(9.6, 1.5 + 0.52 * max(len(bars), 1)), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    _bars(axes, bars)
-    axes.axvline(1.0, color="#444444", linewidth=1.2, linestyle="--")
-    axes.annotate(
-        picture.limit,
-        (1.0, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8,
-        color="#444444",
-    )
-    axes.set_xlabel(picture.axis, fontsize=8.5, loc="left")
-    axes.set_title(picture.title, fontsize=12, loc="left", pad=20)
-    target = io.BytesIO()
-    figure.savefig(target, format="png", metadata={"Software": None})
-    return target.getvalue()
-
-
-def _bars(axes: Any, bars: Sequence[Bar]) -> None:
-    """Each bar with its text, the first at the top; what is beyond the scale is cut there."""
-    scale, least = 2.0, 0.01
+    name, words = Style(theme.TEXT, bold=True), Style(theme.SMALL)
+    height = _HEADER + _ROW * max(len(bars), 1) + _FOOTER
+    canvas = Canvas(theme.WIDTH, height)
+    title, quiet = Style(theme.TITLE, bold=True), Style(theme.SMALL, theme.QUIET)
+    room = theme.WIDTH - 2 * theme.EDGE
+    canvas.text(theme.EDGE, 40, fitted(picture.title, title, room), title)
+    labels = min(max((length(bar.label, name) for bar in bars), default=0.0), _LABELS)
+    texts = min(max((length(bar.text, words) for bar in bars), default=0.0), _TEXTS)
+    left, right = theme.EDGE + labels + _GAP, theme.WIDTH - theme.EDGE - texts - _GAP
+    plot = Box(left, _HEADER, right, height - _FOOTER)
     for place, bar in enumerate(bars):
-        shown = 0.0 if bar.share is None else min(max(bar.share, least), scale)
-        axes.barh(
-            place,
-            shown,
-            height=0.6,
-            color=_COLOURS[bar.tone],
-            hatch=_BARS[bar.tone],
-            edgecolor="white",
-            linewidth=0,
-        )
-        axes.text(scale + 0.04, place, bar.text, va="center", fontsize=8.5)
-        if bar.share is None:
-            axes.text(0.02, place, bar.absent, va="center", fontsize=8.5, color="#444444")
-        elif bar.share > scale:
-            axes.text(scale - 0.02, place, "▸", va="center", ha="right", color="white")
-    axes.set_yticks(range(len(bars)), [bar.label for bar in bars], fontsize=9.5)
-    axes.set_ylim(len(bars) - 0.4, -0.6)
-    axes.set_xlim(0, scale)
-    axes.set_xticks([0, 0.5, 1.0, 1.5, 2.0], ["0 %", "50 %", "100 %", "150 %", "200 %"], fontsize=8)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+        middle = plot.top + (place + 0.5) * _ROW
+        canvas.text(left - _GAP, middle, fitted(bar.label, name, labels), name, "right")
+        canvas.text(right + _GAP, middle, fitted(bar.text, words, texts), words)
+        _bar(canvas, bar, plot, middle)
+    _axis(canvas, picture, plot)
+    canvas.text(left, height - 28, fitted(picture.axis, quiet, right - left), quiet)
+    return canvas.png()
 
 
-def main() -> None:
-    """Reads a picture from standard input, writes its PNG."""
-    body = json.load(sys.stdin)
-    bars = tuple(Bar(**bar) for bar in body["bars"])
-    sys.stdout.buffer.write(render(Bars(body["title"], body["axis"], body["limit"], bars)))
+def _bar(canvas: Canvas, bar: Bar, plot: Box, middle: float) -> None:
+    """One bar; what is beyond the axis is cut there, with a sign that it goes on."""
+    if bar.share is None:
+        quiet = Style(theme.SMALL, theme.QUIET)
+        canvas.text(plot.left + 8, middle, bar.absent, quiet)
+        return
+    shown = min(max(bar.share, LEAST), SCALE)
+    end = plot.left + shown / SCALE * plot.width
+    box = Box(plot.left, middle - _THICK / 2, end, middle + _THICK / 2)
+    canvas.box(box, _COLOURS[bar.tone], hatch=_PATTERNS[bar.tone])
+    if bar.share > SCALE:
+        beyond = Style(theme.TEXT, _COLOURS[bar.tone], bold=True, halo=True)
+        canvas.text(end - 4, middle, "▸", beyond, "right")
 
 
-if __name__ == "__main__":
-    main()
+def _axis(canvas: Canvas, picture: Bars, plot: Box) -> None:
+    quiet = Style(theme.SMALL, theme.QUIET)
+    canvas.line((plot.left, plot.right), (plot.bottom,) * 2, theme.FRAME, 1.4)
+    count = 4 if plot.width > 400 else 2
+    for tick in range(count + 1):
+        x = plot.left + plot.width * tick / count
+        canvas.line((x, x), (plot.bottom, plot.bottom + 6), theme.FRAME, 1.4)
+        canvas.text(x, plot.bottom + 24, f"{100 * SCALE * tick / count:.0f} %", quiet, "middle")
+    x = plot.left + plot.width / SCALE
+    canvas.line((x, x), (plot.top - 4, plot.bottom), theme.INK, 1.6, dash=(6, 4))
+    canvas.text(x, plot.top - 20, picture.limit, Style(theme.SMALL), "middle")

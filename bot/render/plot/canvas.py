@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bot.render.plot import theme
 from bot.render.text import clean
 
-COLOURS = 256
+COLOURS = 128
 """In the file: half the bytes of full colour, and no difference to be seen."""
 COMPRESSION = 6
 _DPI = 72
@@ -189,7 +189,7 @@ def fitted(text: str, style: Style, width: float, *, head: float = 1.0) -> str:
         head: How much of what stays is taken from its beginning; the rest is its end.
     """
     text = shown(text)
-    if length(text, style) <= width:
+    if not text or length(text, style) <= width:
         return text
     kept = int(len(text) * width / length(text, style)) + 2
     while kept > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from bot.render.plot import theme
@@ -48,9 +49,10 @@ def render(chart: Chart) -> bytes:
     _header(canvas, chart, several)
     width = (theme.WIDTH - 2 * theme.EDGE - GUTTER * (grid.columns - 1)) / grid.columns
     drawings = [Drawing(chart, panel, grid.form, width) for panel in chart.panels]
-    names = sorted({name for drawing in drawings for name in drawing.names})
+    seen = Counter(name for drawing in drawings for name in set(drawing.names))
+    shared = sorted(name for name, count in seen.items() if count > 1)
     for drawing in drawings:
-        drawing.dress(names)
+        drawing.dress(shared)
     for number, drawing in enumerate(drawings):
         row, place = divmod(number, grid.columns)
         left = theme.EDGE + place * (width + GUTTER)

@@ -103,7 +103,7 @@ def draw_lines(
     canvas: Canvas, marks: Sequence[Mark], x: Callable[[Mark], float], plot: Box
 ) -> None:
     """A dashed vertical with a tip for each mark."""
-    faint = 0.9 if len(marks) <= 20 else 0.4
+    faint = 1.0 if len(marks) <= 20 else 0.4
     for mark in marks:
         colour, at = theme.MARKS[mark.kind], x(mark)
         canvas.line((at, at), (plot.top, plot.bottom), colour, 1.4, dash=(5, 4), alpha=faint)

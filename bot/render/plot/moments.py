@@ -52,11 +52,6 @@ def zone_text(name: str, at: float) -> str:
     return f"{name} (UTC{sign}{abs(minutes) // 60}{rest})"
 
 
-def clock_text(at: float, timezone: str) -> str:
-    """`14:03`."""
-    return f"{datetime.fromtimestamp(at, zone(timezone)):%H:%M}"
-
-
 def moment_text(at: float, seen: float, timezone: str) -> str:
     """`14:03`; with its day when it is another than that from which it is seen."""
     there, here = (

@@ -79,10 +79,11 @@ class Drawing:
         """Of the lines that get a label."""
         return [line.label for line in self._named]
 
-    def dress(self, names: Sequence[str]) -> None:
-        """Gives each name its colour: the same in all panels that know these names."""
-        for name in sorted(set(self.names)):
-            number = names.index(name)
+    def dress(self, shared: Sequence[str]) -> None:
+        """Gives each name its colour: those that several panels show have the same in all."""
+        own = sorted(set(self.names) - set(shared))
+        for name in (*filter(self.names.__contains__, shared), *own):
+            number = shared.index(name) if name in shared else 0
             while number % COLOURS in {taken % COLOURS for taken in self._looks.values()}:
                 number += 1
             self._looks[name] = number
@@ -127,7 +128,8 @@ class Drawing:
     def _draw_heading(self, canvas: Canvas, cell: Box) -> None:
         form = self._form
         style = Style(theme.HEADING if form.size > theme.SMALL else theme.TEXT, bold=True)
-        unit = f"in {self._scale.unit.strip()}" if self._lines and self._scale.unit else ""
+        unit = self._scale.unit.strip() if self._lines else ""
+        unit = f"per {unit[1:]}" if unit.startswith("/") else f"in {unit}" if unit else ""
         behind = Style(form.size, theme.QUIET)
         title = fitted(self._panel.title, style, cell.width - length(unit, behind) - 12)
         y = cell.top + form.heading * 0.45

@@ -80,6 +80,8 @@ def _ticks(
     low: float, high: float, unit: str, size: Size, most: int
 ) -> Iterator[tuple[float, str]]:
     step = _step((high - low) / most, unit)
+    if unit == "count" and math.floor(high) > math.ceil(low):
+        step = max(step, 1.0)
     decimals = _decimals(step / size.factor)
     first = math.ceil(low / step - 1e-9)
     for place in range(first, first + most + 1):
@@ -103,8 +105,7 @@ def _step(wanted: float, unit: str) -> float:
     if unit == "seconds" and 0.5 < wanted <= _SPANS[-1]:
         return float(next(span for span in _SPANS if span >= wanted))
     decade = 10.0 ** math.floor(math.log10(wanted))
-    step = next(decade * n for n in (1, 2, 2.5, 5, 10) if decade * n >= wanted * (1 - 1e-9))
-    return max(step, 1.0) if unit == "count" else step
+    return next(decade * n for n in (1, 2, 2.5, 5, 10) if decade * n >= wanted * (1 - 1e-9))
 
 
 def _decimals(step: float) -> int:

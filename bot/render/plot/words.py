@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from bot.render.plot.moments import clock_text, zone_text
+from bot.render.plot.moments import moment_text, zone_text
 from bot.render.plot.pictures import Chart, Limit, Panel
 from bot.render.plot.series import Course, breached, course, crossed, infinite, ranked
 from bot.render.plot.units import amount
@@ -25,9 +25,8 @@ def alt(chart: Chart) -> str:
 
     At most `LONGEST` characters; what does not fit is left out, the last panels first.
     """
-    head = f"{_short(chart.title, 100)}, {clock_text(chart.start / 1e6, chart.timezone)}"
-    head += f" to {clock_text(chart.end / 1e6, chart.timezone)} {_zone(chart)}."
-    text = head
+    text = f"{_short(chart.title, 100)}, {_at(chart.start / 1e6, chart)} to"
+    text += f" {_at(chart.end / 1e6, chart)} {zone_text(chart.timezone, chart.end / 1e6)}."
     for panel in chart.panels:
         named = _short(panel.title, 60) if len(chart.panels) > 1 else ""
         for sentence in _sentences(chart, panel):
@@ -38,8 +37,8 @@ def alt(chart: Chart) -> str:
     return text
 
 
-def _zone(chart: Chart) -> str:
-    return zone_text(chart.timezone, chart.end / 1e6)
+def _at(moment: float, chart: Chart) -> str:
+    return moment_text(moment, chart.end / 1e6, chart.timezone)
 
 
 def _sentences(chart: Chart, panel: Panel) -> Iterator[str]:
@@ -51,11 +50,12 @@ def _sentences(chart: Chart, panel: Panel) -> Iterator[str]:
             yield f"{_short(line.label, LABEL) or 'The line'}: {_course(went, panel.unit, chart)}."
     if len(lines) > SHOWN:
         values = [v for line in lines[SHOWN:] for v in line.values if math.isfinite(v)]
-        between = f"{amount(min(values), panel.unit)} to {amount(max(values), panel.unit)}"
+        low, high = amount(min(values), panel.unit), amount(max(values), panel.unit)
+        between = f"{low} to {high}" if low != high else low
         yield f"{len(lines) - SHOWN} more: {between}."
     if not lines:
         yield "no data."
-    for limit in panel.limits:
+    for limit in panel.limits if lines else ():
         yield _limit(limit, chart, panel)
     if infinite(panel):
         yield "Infinite values are left out."
@@ -66,10 +66,10 @@ def _sentences(chart: Chart, panel: Panel) -> Iterator[str]:
 def _course(went: Course, unit: str, chart: Chart) -> str:
     now = f"now {amount(went.now, unit)}"
     if went.ended is not None:
-        now = f"last {amount(went.now, unit)} at {clock_text(went.ended, chart.timezone)}"
+        now = f"last {amount(went.now, unit)} at {_at(went.ended, chart)}"
     if went.least == went.most:
         return f"{now}, the same all the time"
-    peak = f"{amount(went.most, unit)} at {clock_text(went.peak_at, chart.timezone)}"
+    peak = f"{amount(went.most, unit)} at {_at(went.peak_at, chart)}"
     return f"{now}, least {amount(went.least, unit)}, most {peak}, {went.trend}"
 
 
@@ -86,7 +86,7 @@ def _limit(limit: Limit, chart: Chart, panel: Panel) -> str:
             since.append(moment)
     if since:
         who = "" if len(panel.lines) == 1 else f"{len(since)} of {len(panel.lines)} "
-        return f"{who}{side} the {named} since {clock_text(min(since), chart.timezone)}."
+        return f"{who}{side} the {named} since {_at(min(since), chart)}."
     if any(breached(limit, v) for line in panel.lines for v in line.values):
         return f"Was {side} the {named}, is no more."
     return f"Never {side} the {named}."
