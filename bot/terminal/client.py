@@ -22,6 +22,7 @@ from bot.render.document import Actions, Button, Document, Progress, from_json
 from bot.render.text import clean
 from bot.terminal import saving
 from bot.terminal.address import short
+from bot.terminal.zone import local_zone
 
 SOCKET = "onprem.sock"
 """The socket's name in the state directory."""
@@ -124,7 +125,7 @@ def talk(path: Path, words: Sequence[str], screen: Screen, stop: int | None = No
     with socket.socket(socket.AF_UNIX) as bot:
         with short(path) as address:
             bot.connect(address)
-        _send(bot, {"words": list(words)})
+        _send(bot, {"words": list(words), "timezone": local_zone()})
         for line in _lines(bot, stop):
             code = _hear(json.loads(line), bot, screen, stop)
             if code is not None:

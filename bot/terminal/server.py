@@ -9,6 +9,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from bot.render.document import to_json
 from bot.store.requests import Request
 from bot.tasks import Tasks
 from bot.terminal.address import short
+from bot.terminal.zone import LONGEST
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -137,6 +139,8 @@ class TerminalServer:
         self._counter += 1
         key = f"terminal:{os.getpid()}:{self._clock()}:{self._counter}"
         origin = {"kind": "terminal"}
+        if zone := message.get("timezone"):
+            session.asker = replace(session.asker, timezone=zone[:LONGEST])
         asker, now = session.asker, self._clock()
         if "press" in message:
             admission = await self._engine.press(
@@ -197,7 +201,7 @@ def _understood(line: bytes) -> Mapping[str, Any]:
     """
     message = json.loads(line)
     if isinstance(message, dict):
-        texts = [message.get("press", ""), message.get("typed", "")]
+        texts = [message.get(key, "") for key in ("press", "typed", "timezone")]
         words = message.get("words", [] if "press" in message else None)
         if isinstance(words, list) and all(isinstance(text, str) for text in [*texts, *words]):
             return message

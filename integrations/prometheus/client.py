@@ -271,8 +271,9 @@ def _reason(exc: BaseException) -> str:
     for known in ("Connection refused", "certificate verify failed", "Name or service not known"):
         if known in text:
             return known.lower()
-    strerror = getattr(exc, "strerror", None)
-    return str(strerror).lower() if strerror else type(exc).__name__
+    if type(exc) is OSError:  # requests' own: the file with certificates
+        return text
+    return "the connection failed"
 
 
 def _session(url: str, server: Server) -> Any:

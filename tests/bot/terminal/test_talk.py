@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 from bot.engine import Admission, Answer, Incoming, Notice, Press
-from bot.render.document import Actions, Button, Document, Progress, Step, Title
+from bot.render.document import Actions, Button, Document, Image, Progress, Step, Title
 from bot.store.requests import Request
 from bot.terminal.client import Interrupted, Screen
 from bot.terminal.client import talk as talk_here
 from bot.terminal.server import TerminalReplier, TerminalServer
+from bot.terminal.zone import local_zone
 
 QUESTION = Document.of(
     Title("Scale from 3 to 2?"),
@@ -54,6 +55,7 @@ class FakeEngine:
 
     replier: TerminalReplier = field(default_factory=TerminalReplier)
     question: Document | None = None
+    pictures: tuple[Image, ...] = ()
     incoming: list[Incoming] = field(default_factory=list)
     presses: list[Press] = field(default_factory=list)
     lost_ones: list[Admission] = field(default_factory=list)
@@ -76,7 +78,7 @@ class FakeEngine:
 
     async def proceed(self, admission: Admission) -> Answer | None:
         if admission.request is None:
-            return Answer(Document.of(Title("Seen")), {"size": 3})
+            return Answer(Document.of(Title("Seen"), *self.pictures), {"size": 3})
         if self.question is not None and not self.presses:
             self.replier.deliver(admission.request, Notice("r1", self.question))
             return None
@@ -105,12 +107,18 @@ class Desk:
     out: io.StringIO = field(default_factory=io.StringIO)
     err: io.StringIO = field(default_factory=io.StringIO)
 
-    async def run(self, *words: str, types: str | None = None, as_json: bool = False) -> int:
+    async def run(
+        self,
+        *words: str,
+        types: str | None = None,
+        as_json: bool = False,
+        save: Path | None = None,
+    ) -> int:
         answers, person = socket.socketpair()
         with answers, person, answers.makefile() as reader:
             if types is not None:
                 person.send(types.encode())
-            screen = Screen(self.out, self.err, reader, as_json, interactive=types is not None)
+            screen = Screen(self.out, self.err, reader, as_json, types is not None, save)
             return await asyncio.wait_for(talk(self.path, words, screen), 5)
 
 
@@ -129,6 +137,7 @@ async def test_who_asks_is_what_the_kernel_says(desk: Desk) -> None:
     assert asker.actor == f"os:{socket.gethostname()}/{getpass.getuser()}"
     assert asker.person == "ann"
     assert tuple(desk.engine.incoming[0].words) == ("read", "os:elsewhere/root")
+    assert asker.timezone == local_zone()
 
 
 async def test_a_read_for_people_and_for_machines(desk: Desk) -> None:
@@ -138,6 +147,21 @@ async def test_a_read_for_people_and_for_machines(desk: Desk) -> None:
     desk.out.seek(0)
     assert await desk.run("read", as_json=True) == 0
     assert json.loads(desk.out.getvalue()) == {"size": 3}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_picture_is_saved_on_this_side(desk: Desk, tmp_path: Path, as_json: bool) -> None:
+    desk.engine.pictures = (Image(b"PNG", "cpu.png", "now 7"),)
+    file = tmp_path / "mine.png"
+    assert await desk.run("read", save=file, as_json=as_json) == 0
+    assert file.read_bytes() == b"PNG"
+    assert str(file) in desk.err.getvalue()
+
+
+async def test_nothing_to_save_is_a_failure(desk: Desk, tmp_path: Path) -> None:
+    assert await desk.run("read", save=tmp_path / "mine.png") == 1
+    assert "Nothing was saved" in desk.err.getvalue()
+    assert await desk.run("denied", save=tmp_path / "mine.png") == 3
 
 
 async def test_what_fails_goes_to_standard_error_with_its_code(desk: Desk) -> None:
