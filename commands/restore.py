@@ -77,6 +77,7 @@ class RestoreResult:
         places: Namespaces that were restored into.
         untouched: Volume claims whose data stayed as it was.
         describe: There is a command that describes backups.
+        expected: How many workloads the backup holds of what was asked for.
     """
 
     app: str
@@ -87,11 +88,18 @@ class RestoreResult:
     done: Performed
     untouched: tuple[str, ...]
     describe: bool
+    expected: int = 0
 
     @property
     def ok(self) -> bool:
         """Everything came back and works."""
         return self.done.restored.ok and self.done.health.ok
+
+    @property
+    def unseen(self) -> bool:
+        """There should be workloads, and none was found: nothing is known of their health."""
+        health = self.done.health
+        return bool(self.expected and not health.workloads and not health.why)
 
 
 def view_restored(result: RestoreResult, now: int) -> Document:
@@ -111,15 +119,25 @@ def view_restored(result: RestoreResult, now: int) -> Document:
         Table(("workload", "ready", "image"), done.health.workloads)
         if done.health.workloads
         else None,
+        _probes(result),
         *_notes(result),
         Actions(_buttons(result)),
     )
 
 
+def _probes(result: RestoreResult) -> Table | None:
+    told = result.done.health.probes
+    if not told:
+        return None
+    rows = tuple((name, "well" if ok else "FAILED", said) for name, ok, said in told)
+    tones: tuple[Tone, ...] = tuple("plain" if ok else "bad" for _, ok, _ in told)
+    return Table(("probe", "", "what it was told"), rows, tones=tones)
+
+
 def _tone(result: RestoreResult) -> Tone:
     if not result.ok:
         return "bad"
-    return "warn" if result.untouched else "good"
+    return "warn" if result.untouched or result.unseen else "good"
 
 
 def _headline(result: RestoreResult) -> str:
@@ -128,7 +146,8 @@ def _headline(result: RestoreResult) -> str:
     if not restored.ok:
         return f"{what} was not restored completely on {result.cluster}: {restored.why}"
     if not health.ok:
-        return f"{what} was restored on {result.cluster}, but is not ready: {health.why}"
+        wrong = f"is not ready: {health.why}" if health.why else f"does not work: {health.failing}"
+        return f"{what} was restored on {result.cluster}, but {wrong}"
     if not (restored.created or restored.updated or restored.unread):
         return f"Nothing of {what} was missing on {result.cluster}, so nothing was restored"
     ready = " and ready" if health.workloads else ""
@@ -157,6 +176,11 @@ def _notes(result: RestoreResult) -> tuple[Note, ...]:
     warn = [text for text in (skipped_words(restored),) if text]
     if result.untouched:
         warn.insert(0, f"The data of {listed(result.untouched, MOST)} was NOT rolled back.")
+    if result.unseen:
+        warn.append(
+            f"The backup holds {count(result.expected, 'workload')}, but none was found in "
+            f"{listed(result.places, 4)}, so it is not known whether anything works."
+        )
     warn += shortened(restored.warnings)
     if restored.unread:
         warn.append(f"What became of each object could not be read: {restored.unread}")
@@ -226,6 +250,7 @@ async def restore(ctx: Ctx, p: Restore, op: Op) -> RestoreResult:
         done=done,
         untouched=tuple(facts["untouched"]),
         describe=ctx.desk.command("backup describe") is not None,
+        expected=int(facts.get("workloads_held", 0)),
     )
 
 

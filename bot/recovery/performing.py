@@ -22,14 +22,9 @@ from bot.recovery.apps import elsewhere as at_cluster
 from bot.recovery.backing import take_backup
 from bot.recovery.checking import Checked
 from bot.recovery.ending import Restored
+from bot.recovery.health import Health, check_health, known_to_helm
 from bot.recovery.replacing import clear
-from bot.recovery.restoring import (
-    Health,
-    call_off,
-    check_health,
-    known_to_helm,
-    run_restore,
-)
+from bot.recovery.restoring import call_off, run_restore
 from bot.recovery.room import Doomed
 from bot.releases.patience import patiently
 from bot.releases.targets import AppRef
@@ -215,17 +210,24 @@ class Performing:
         timeout = self._ref.config.timeout if self._ref else READY
         if not restored.ok:
             timeout = min(timeout, GLANCE)
-        whys: list[str] = []
-        rows: list[tuple[str, str, str]] = []
         places = sorted(self._facts["mapping"].values())
-        for place in places:
-            step = "wait until it is ready" + (f": {place}" if len(places) > 1 else "")
-            found = await check_health(
-                self._op, self._cluster, place, labels=labels, timeout=timeout, step=step
+        found = [
+            await check_health(
+                self._op,
+                self._cluster,
+                place,
+                labels=labels,
+                timeout=timeout,
+                probes=self._ref.config.probes if self._ref else (),
+                suffix=f": {place}" if len(places) > 1 else "",
             )
-            whys += [found.why] if found.why else []
-            rows += found.workloads
-        return Health("; ".join(whys), tuple(rows))
+            for place in places
+        ]
+        return Health(
+            "; ".join(one.why for one in found if one.why),
+            tuple(row for one in found for row in one.workloads),
+            tuple(told for one in found for told in one.probes),
+        )
 
     async def _revision(self) -> int | None:
         """Whether Helm knows the release again; of a copy it does not, and must not."""

@@ -76,6 +76,7 @@ def facts(found: Prepared, *, update: bool, safety: bool) -> dict[str, Any]:
         "ports": found.intent.in_place,
         "app": found.intent.app.name if found.intent.app else "",
         "there": found.survey.marks,
+        "workloads_held": found.survey.workloads,
         "untouched": list(untouched(found)),
         **mode_facts(found.location),
     }

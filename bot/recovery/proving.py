@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed, Refused
 from bot.recovery import hosts, isolation, probing
-from bot.recovery.restoring import run_restore, workloads
+from bot.recovery.health import workloads
+from bot.recovery.restoring import run_restore
 from bot.recovery.rights import hold_rights
 from bot.releases.live import describe_workload
 from bot.releases.patience import patiently

@@ -1,49 +1,27 @@
 """A restore as durable steps: ask Velero once, follow it, read what became of each object.
 
-Then the app's health, for a run that is `Completed` says nothing about pods. A drill uses the same
-steps on its copy.
+A drill uses the same steps on its copy.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bot.errors import Cancelled, Failed
+from bot.errors import Failed
 from bot.recovery.ending import Restored, blind, ending, summarized
-from bot.releases.live import Object, describe_workload, newest_revision
 from bot.releases.patience import patiently
-from bot.releases.rollout import wait_for_workloads
-from bot.releases.words import count, short_image
+from bot.releases.words import count
 
 if TYPE_CHECKING:
-    from bot.context import Cluster, Op
+    from bot.context import Op
     from integrations.velero.client import Velero
     from integrations.velero.models import Restore, RestoreSpec
 
 _BASE = 200
 """Characters of a backup's name that a restore's name keeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether what was restored works.
-
-    Attributes:
-        why: What is wrong, a clause; empty when all is ready.
-        workloads: Path, `ready/wanted` and image of each.
-    """
-
-    why: str
-    workloads: tuple[tuple[str, str, str], ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """All workloads are ready."""
-        return not self.why
 
 
 def restore_name(backup: str, request_id: str) -> str:
@@ -73,77 +51,6 @@ async def run_restore(op: Op, velero: Velero, spec: RestoreSpec, *, timeout: flo
     found = await _read(op, velero, name, ended)
     kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     return Restored(**kept)
-
-
-async def check_health(
-    op: Op,
-    cluster: Cluster,
-    namespace: str,
-    *,
-    labels: Mapping[str, str] | None,
-    timeout: float,
-    step: str = "wait until it is ready",
-) -> Health:
-    """Waits, as a step, until the workloads of a namespace are rolled out.
-
-    Args:
-        op: The operation.
-        cluster: Where.
-        namespace: Of the workloads.
-        labels: Those that they carry; None for all in the namespace.
-        timeout: Seconds.
-        step: The step's name.
-    """
-    items = await patiently(op, lambda: workloads(cluster, namespace, labels))
-    if not items:
-        return Health("")
-    targets = [
-        (
-            str(i["kind"]),
-            str(i["metadata"]["name"]),
-            int(i["metadata"].get("generation") or 0),
-        )
-        for i in items
-    ]
-    why = ""
-    try:
-        await wait_for_workloads(op, cluster, namespace, targets, step, timeout)
-    except Cancelled:
-        raise
-    except Failed as error:
-        why = error.why or error.what
-    return Health(why, await _picture(cluster, namespace, labels))
-
-
-async def known_to_helm(cluster: Cluster, namespace: str, release: str) -> int:
-    """The newest revision that Helm knows of a release; 0 when it knows none."""
-    return await newest_revision(cluster.kube, namespace, release)
-
-
-async def workloads(
-    cluster: Cluster, namespace: str, labels: Mapping[str, str] | None
-) -> list[Object]:
-    """The workloads of a namespace, by labels; whoever owns them."""
-    from integrations.kubernetes.kinds import WORKLOADS
-
-    lists = await asyncio.gather(
-        *(cluster.kube.list(kind, namespace, labels=labels) for kind in WORKLOADS.values())
-    )
-    return [item for found in lists for item in found.items]
-
-
-async def _picture(
-    cluster: Cluster, namespace: str, labels: Mapping[str, str] | None
-) -> tuple[tuple[str, str, str], ...]:
-    """Nothing when the cluster does not answer just then: what was done stays done."""
-    from integrations.errors import IntegrationError
-
-    try:
-        items = await workloads(cluster, namespace, labels)
-    except IntegrationError:
-        return ()
-    states = [describe_workload(item) for item in items]
-    return tuple((s.path, f"{s.ready}/{s.wanted}", short_image(s.image)) for s in states)
 
 
 # -- the steps ---------------------------------------------------------------------------------

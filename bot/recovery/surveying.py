@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from integrations.velero.contents import Saved
 
 _AT_ONCE = 8
-_ANCHORS = frozenset({
-    "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", CLAIMS,
-})  # fmt: skip
+_WORKLOADS = frozenset({"deployments.apps", "statefulsets.apps", "daemonsets.apps"})
+_ANCHORS = _WORKLOADS | {"jobs.batch", CLAIMS}
 """What tells one life of a namespace from another; pods come and go."""
 
 
@@ -40,6 +39,7 @@ class Survey:
         ending: Namespaces that are being deleted.
         fresh: Namespaces that will be made.
         marks: Identity of what is there, for the fingerprint.
+        workloads: How many of the objects are workloads that have to become ready.
     """
 
     total: int
@@ -53,6 +53,7 @@ class Survey:
     ending: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     marks: str = ""
+    workloads: int = 0
 
     @property
     def existing(self) -> tuple[str, ...]:
@@ -95,15 +96,6 @@ async def survey(
         *(f"This cluster knows no {kind}: install its CRD first." for kind in unknown),
         *filter(None, [conflicts.older(source, version)]),
     )
-    hooked, pods = set(conflicts.hooked(objects)), _pods(met)
-    everything = [meta for names in live.values() for meta in names.values()]
-    clashes = (
-        *conflicts.port_clashes(objects, mapping, services or (), keep=keep_ports),
-        *conflicts.host_clashes(objects, mapping, ingresses or ()),
-        *(() if classes is None else conflicts.class_problems(objects, classes, claims)),
-        *(f"This cluster knows no {kind}: install its CRD first." for kind in unknown),
-        *filter(None, [conflicts.older(source, version)]),
-    )
     return Survey(
         total=len(objects),
         there=len(met),
@@ -116,6 +108,7 @@ async def survey(
         ending=ending,
         fresh=fresh,
         marks=_digest([*uids, *_anchors(live)]),
+        workloads=sum(one.resource in _WORKLOADS for one in objects),
     )
 
 

@@ -15,6 +15,7 @@ RESTORE = (
     "ask Velero for the restore",
     "Velero restores",
     "read what became of each object",
+    "see what came back",
     "wait until it is ready",
 )
 ROOM = (
