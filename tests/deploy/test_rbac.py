@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from integrations.kubernetes import kinds
+from integrations.kubernetes.usage import NODE_METRICS, POD_METRICS
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 HELM = Path(sys.executable).parent / "helm"
@@ -62,7 +65,9 @@ def rules_of(objects: list[Object], suffix: str) -> list[Object]:
 
 def allows(rules: list[Object], group: str, resource: str, verb: str) -> bool:
     return any(
-        group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"]
+        group in rule.get("apiGroups", ())
+        and resource in rule["resources"]
+        and verb in rule["verbs"]
         for rule in rules
     )
 
@@ -71,11 +76,12 @@ def test_nothing_is_granted_by_wildcard_and_nothing_leads_to_more(manifest: list
     roles = [o for o in manifest if o["kind"] in ("ClusterRole", "Role")]
     assert len(roles) == 2
     for rule in [rule for role in roles for rule in role["rules"]]:
-        for field in ("apiGroups", "resources", "verbs"):
-            assert not [word for word in rule[field] if "*" in word], rule
+        for words in rule.values():
+            assert not [word for word in words if "*" in word], rule
         assert not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"])
-        assert "rbac.authorization.k8s.io" not in rule["apiGroups"]
-        assert not {"serviceaccounts/token", "nodes/proxy", "pods/attach"} & set(rule["resources"])
+        assert "rbac.authorization.k8s.io" not in rule.get("apiGroups", ())
+        resources = set(rule.get("resources", ()))
+        assert not {"serviceaccounts/token", "nodes/proxy", "pods/attach"} & resources
 
 
 def test_cluster_wide_there_are_only_reads_and_no_secrets(manifest: list[Object]) -> None:
@@ -83,7 +89,7 @@ def test_cluster_wide_there_are_only_reads_and_no_secrets(manifest: list[Object]
     assert wide == {"onprem-cluster"}
     for rule in rules_of(manifest, "onprem-cluster"):
         assert set(rule["verbs"]) <= {"get", "list", "watch"}
-        assert not {"secrets", "pods/exec", "configmaps"} & set(rule["resources"])
+        assert not {"secrets", "pods/exec", "configmaps"} & set(rule.get("resources", ()))
 
 
 def test_changes_are_bound_in_app_namespaces_to_the_one_account(manifest: list[Object]) -> None:
@@ -128,6 +134,38 @@ def test_what_the_commands_do_is_allowed(
     manifest: list[Object], group: str, resource: str, verb: str
 ) -> None:
     assert allows(rules_of(manifest, "onprem-app"), group, resource, verb)
+
+
+@pytest.mark.parametrize(
+    ("kind", "verbs"),
+    [
+        (kinds.NODE, {"get", "list", "watch"}),
+        (kinds.NAMESPACE, {"get", "list", "watch"}),
+        (kinds.POD, {"get", "list"}),
+        (kinds.EVENT, {"list"}),
+        (NODE_METRICS, {"list"}),
+        (POD_METRICS, {"list"}),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_health_and_top_may_read_just_what_they_read_everywhere(
+    manifest: list[Object], kind: kinds.Kind, verbs: set[str]
+) -> None:
+    group = kind.api_version.rpartition("/")[0]
+    rules = rules_of(manifest, "onprem-cluster")
+    every = {"get", "list", "watch", "create", "update", "patch", "delete"}
+    assert {verb for verb in every if allows(rules, group, kind.plural, verb)} == verbs
+    paths = [path for rule in rules for path in rule.get("nonResourceURLs", ())]
+    assert set(paths) == {"/livez", "/readyz"}
+
+
+@pytest.mark.parametrize("kind", [*kinds.WORKLOADS.values(), kinds.SECRET], ids=lambda k: k.kind)
+def test_what_others_change_may_be_watched_where_apps_live(
+    manifest: list[Object], kind: kinds.Kind
+) -> None:
+    group = kind.api_version.rpartition("/")[0]
+    rules = rules_of(manifest, "onprem-app")
+    assert all(allows(rules, group, kind.plural, verb) for verb in ("get", "list", "watch"))
 
 
 def test_the_bots_chart_grants_the_same(manifest: list[Object]) -> None:
