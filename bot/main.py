@@ -69,7 +69,7 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         gc.collect()
         gc.freeze()
         begin(product, chores)
-        if any(cluster.prometheus for cluster in config.clusters.values()):
+        if any(cluster.prometheus for cluster in file.current.clusters.values()):
             chores.spawn(product.artist.warm(), "warm the artist")
         await product.alerts.start()
         _notify("READY=1")
