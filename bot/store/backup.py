@@ -19,12 +19,14 @@ from bot.errors import StoreUnavailable, UsageError
 from bot.store import (
     alert_acts,
     alert_threads,
+    alerts,
     messages,
     migrations,
     offers,
     outbox,
     outside_changes,
     requests,
+    storms,
 )
 from bot.store.connect import connect, unavailable
 from bot.store.keys import sync_folder
@@ -118,6 +120,8 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
         "threads": alert_threads.prune(db, before),
         "outside changes": outside_changes.prune(db, before),
         "alert acts": alert_acts.prune(db, before),
+        "alerts": alerts.prune(db, before),
+        "storms": storms.prune(db, before),
     }
 
 

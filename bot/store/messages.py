@@ -57,6 +57,8 @@ def prune(db: Database, before: int) -> int:
     return changed(
         db,
         """DELETE FROM messages WHERE created_at < ? AND message_key NOT IN
-        (SELECT message_key FROM alert_threads WHERE closed_at IS NULL)""",
+        (SELECT message_key FROM alert_threads WHERE closed_at IS NULL
+        UNION SELECT message_key FROM episodes WHERE closed_at IS NULL
+        UNION SELECT id FROM storms WHERE closed_at IS NULL)""",
         [before],
     )

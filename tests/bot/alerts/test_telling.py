@@ -1,0 +1,435 @@
+"""What a channel hears of episodes: one thread each, or one summary in a storm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.alerts import intake
+from bot.alerts.presenting import Extras
+from bot.alerts.telling import BARRED, SUMMARY_SPACING, SWEEP, Teller, Words
+from bot.alerts.webhook import read
+from bot.config import Config
+from bot.render import blockkit, terminal
+from bot.store import alerts, storms
+from bot.store.db import Store
+from tests.bot.alerts.conftest import START, Clock, Room
+from tests.bot.alerts.payloads import alert, body
+
+MINUTE = 60_000_000
+QUIET = 15 * MINUTE
+
+
+class Watch:
+    """Seconds that a test moves."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Desk:
+    """A teller and what it is told with."""
+
+    def __init__(self, store: Store, room: Room, clock: Clock, **settings: Any) -> None:
+        self.store, self.room, self.clock, self.watch = store, room, clock, Watch()
+        self.extras = Extras()
+        self.config = configured(**settings)
+        self.teller = self.anew()
+
+    def anew(self) -> Teller:
+        """A teller after a restart."""
+        words = Words(lambda: "/onprem ", {"alerts", "ack"}, lambda db, episode: self.extras)
+        return Teller(
+            *(self.store, self.room, self.clock, lambda: self.config, words),
+            monotonic=self.watch,
+        )
+
+    async def notify(self, *found: dict[str, Any], **changes: Any) -> None:
+        delivery = read("main", body(*found, **changes))
+        await self.store.write(lambda db: intake.record(db, delivery, self.clock.now, QUIET))
+
+    async def tell(self, seconds: float = 30.0) -> None:
+        """Lets time pass, and tells what is due."""
+        self.watch.now += seconds
+        self.clock.now += int(seconds * 1_000_000)
+        await self.teller.step()
+
+    async def flood(self, groups: int, first: int = 0, team: str = "a") -> None:
+        for n in range(first, first + groups):
+            self.clock.now += 1
+            one = alert(self.clock.now, alertname=f"Rule{n}", team=team)
+            await self.notify(one, labels={"alertname": f"Rule{n}", "team": team})
+
+
+def configured(**settings: Any) -> Config:
+    return Config.model_validate(
+        {
+            "state": {"directory": "/nowhere"},
+            "clusters": {"main": {}},
+            "alerts": {"token": "t", "storm": {"threads": 3, "per": "1m"}, **settings},
+        }
+    )
+
+
+@pytest.fixture
+def desk(store: Store, room: Room, clock: Clock) -> Desk:
+    return Desk(store, room, clock)
+
+
+async def test_the_root_tells_what_matters(desk: Desk, room: Room, clock: Clock) -> None:
+    notes = {
+        "summary": "2 pods are not ready.",
+        "runbook_url": "https://runbooks.example/pods",
+    }
+    await desk.notify(
+        alert(START - MINUTE, pod="web-1", deployment="web", annotations=notes),
+        alert(START, pod="web-2", deployment="web", annotations=notes),
+        truncatedAlerts=3,
+    )
+    await desk.tell()
+    (root,) = room.edits
+    for words in (
+        "PodsNotReady: parse – 2 firing",
+        "2 pods are not ready.",
+        "deployment web",
+        "pod=web-1",
+        "Runbook (https://runbooks.example/pods)",
+        "Rule (http://prometheus.example/graph?g0.expr=up)",
+        "left 3 alerts out",
+    ):
+        assert words in root
+    assert "job" not in root
+    assert room.replies == []
+
+
+async def test_changes_are_edits_and_only_news_is_answered(desk: Desk, room: Room) -> None:
+    await desk.notify(alert(START, pod="a"))
+    await desk.tell()
+    await desk.notify(alert(START, pod="a"), alert(START, pod="b"))
+    await desk.tell()
+    assert len(room.roots) == 1
+    assert "– 2 firing" in room.edits[-1]
+    assert "New:\n• pod=b" in room.answers[0]
+    await desk.notify(alert(START, pod="a", ended=START + MINUTE), alert(START, pod="b"))
+    await desk.tell()
+    assert "Resolved:\n• pod=a" in room.answers[1]
+    assert "1 alert firing now" in room.answers[1]
+    edits = len(room.edits)
+    await desk.notify(alert(START, pod="b"))
+    await desk.tell()
+    assert (len(room.edits), len(room.answers)) == (edits, 2)
+
+
+async def test_an_episode_closes_with_its_duration_by_the_alerts_own_clock(
+    desk: Desk, room: Room, clock: Clock
+) -> None:
+    await desk.notify(alert(START - 60 * MINUTE))
+    await desk.tell()
+    clock.now += 5 * MINUTE
+    await desk.notify(alert(START - 60 * MINUTE, ended=START - 18 * MINUTE))
+    await desk.tell()
+    assert "Over: PodsNotReady: parse" in room.edits[-1]
+    assert "It lasted 42 min" in room.edits[-1]
+    assert room.answers == ["Over after 42 min.\n"]
+
+
+async def test_what_comes_back_goes_on_in_its_thread(desk: Desk, room: Room, clock: Clock) -> None:
+    await desk.notify(alert(START))
+    await desk.tell()
+    await desk.notify(alert(START, ended=clock.now))
+    await desk.tell()
+    await desk.notify(alert(clock.now))
+    await desk.tell()
+    assert len(room.roots) == 1
+    assert "Over" not in room.edits[-1]
+    assert "PodsNotReady" in room.answers[-1]
+
+
+async def test_a_kill_between_hearing_and_telling_loses_and_repeats_nothing(
+    desk: Desk, room: Room
+) -> None:
+    await desk.notify(alert(START, pod="a"))
+    desk.teller = desk.anew()
+    await desk.tell()
+    await desk.notify(alert(START, pod="b"))
+    desk.teller = desk.anew()
+    await desk.tell()
+    desk.teller = desk.anew()
+    await desk.tell()
+    assert (len(room.roots), len(room.edits), len(room.answers)) == (1, 2, 1)
+
+
+async def test_a_root_that_is_not_there_yet_hears_of_news_without_answers(
+    desk: Desk, room: Room
+) -> None:
+    await desk.notify(alert(START, pod="a"))
+    await desk.tell()
+    (key,) = room.roots
+    room.unposted.add(key)
+    await desk.notify(alert(START, pod="b"))
+    await desk.tell()
+    room.unposted.clear()
+    await desk.tell()
+    assert room.answers == []
+    assert "– 2 firing" in room.edits[-1]
+
+
+async def test_answers_do_not_pile_up_while_one_is_unsent(desk: Desk, room: Room) -> None:
+    await desk.notify(alert(START, pod="a"))
+    await desk.tell()
+    (key,) = room.roots
+    room.unanswered.add(key)
+    for pod in "bcd":
+        await desk.notify(alert(START, pod=pod))
+        await desk.tell()
+    assert room.answers == []
+    room.unanswered.clear()
+    await desk.tell()
+    assert len(room.answers) == 1
+    assert "New (3)" in room.answers[0]
+
+
+async def test_a_thousand_alerts_do_not_flood_a_thread(desk: Desk, room: Room) -> None:
+    await desk.notify(alert(START, pod="first"))
+    await desk.tell()
+    await desk.notify(*(alert(START, pod=f"web-{n:04}") for n in range(1000)))
+    await desk.tell()
+    assert "– 1001 firing" in room.edits[-1]
+    assert "993 more" in room.edits[-1]
+    assert "New (1000): 992 more" in room.answers[0]
+    assert max(len(text) for text in (*room.edits, *room.answers)) < 3000
+
+
+HOSTILE = {
+    "summary": "<!channel> *bold* <@U1> <http://evil.example|click> `x` :fire: " + "🔥" * 5000,
+    "description": "<!here>\n> quoted\n" + ":boom:" * 2000,
+    "runbook_url": "https://x.example/|<!channel>",
+}
+
+
+async def test_nothing_from_outside_acts_in_slack(desk: Desk, room: Room) -> None:
+    await desk.notify(alert(START, annotations=HOSTILE, pod="<!channel>", team="*a*:tada:"))
+    await desk.notify(alert(START, annotations=HOSTILE, pod="b`<!everyone>`", team="*a*:tada:"))
+    await desk.tell()
+    await desk.notify(alert(START, annotations=HOSTILE, pod="<!channel>c", team="*a*:tada:"))
+    await desk.tell()
+    for document in (*(d for states in room.roots.values() for d in states), room.replies[0][1]):
+        rendered = blockkit.render(document)
+        shown = f"{rendered.text} {rendered.blocks}"
+        for live in (
+            "<!channel",
+            "<!here",
+            "<!everyone",
+            "<@U1",
+            "<http://evil",
+            ":fire:",
+            "*bold*",
+        ):
+            assert live not in shown, live
+        assert ":boom:" not in shown
+        assert len(shown) < 12_000
+        assert not rendered.files
+
+
+async def test_who_is_called_and_what_others_add_is_in_the_root(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    desk.extras = Extras(remarks=(("Silenced until noon",),))
+    await desk.notify(alert(START))
+    await desk.tell()
+    (document,) = next(iter(room.roots.values()))
+    shown = str(blockkit.render(document).blocks)
+    assert "<!subteam^S1>" in shown
+    assert "Silenced until noon" in shown
+
+
+async def test_channels_by_label(store: Store, room: Room, clock: Clock) -> None:
+    routes = [{"match": {"team": "b"}, "channel": "C0B"}]
+    desk = Desk(store, room, clock, routes=routes, channel="C0A")
+    await desk.flood(1, team="a")
+    await desk.flood(1, first=1, team="b")
+    await desk.tell()
+    assert sorted(room.places.values()) == ["C0A", "C0B"]
+
+
+async def test_in_maintenance_nothing_is_posted_until_it_ends(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    window = {"reason": "new switches", "start": moment(START), "end": moment(START + 2 * MINUTE)}
+    desk = Desk(store, room, clock, maintenance=[window])
+    await desk.notify(alert(START))
+    await desk.notify(alert(START, alertname="Short"), groupKey="short")
+    await desk.tell()
+    assert room.roots == {}
+    (one, _) = await store.read(alerts.standing)
+    assert "new switches" in one.muted
+    await desk.notify(alert(START, alertname="Short", ended=clock.now), groupKey="short")
+    clock.now += 2 * MINUTE
+    await desk.tell(SWEEP)
+    await desk.tell()
+    assert len(room.roots) == 1
+    assert "PodsNotReady" in room.edits[0]
+    assert (await store.read(alerts.standing))[0].muted == ""
+
+
+def moment(at: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat()
+
+
+async def test_without_a_channel_alerts_are_kept_and_told_when_there_is_one(
+    desk: Desk, room: Room, store: Store
+) -> None:
+    room.configured = False
+    await desk.notify(alert(START))
+    await desk.tell()
+    assert room.roots == {}
+    assert len(await store.read(alerts.standing)) == 1
+    room.configured = True
+    await desk.tell(SWEEP)
+    await desk.tell()
+    assert len(room.roots) == 1
+
+
+async def test_above_the_rate_there_is_one_summary(desk: Desk, room: Room, store: Store) -> None:
+    await desk.flood(8)
+    await desk.tell()
+    assert len(room.roots) == 4
+    summary = room.edits[-1]
+    assert "Alert storm: 5 alerts in 5 groups" in summary
+    assert "More than 3 new threads in 1 min" in summary
+    assert "/onprem alerts" in summary
+    (storm,) = await store.read(storms.under_way)
+    folded = await store.read(lambda db: storms.folded(db, storm.id))
+    assert len(folded) == 5
+    assert all(not one.message_key for one in folded)
+
+
+async def test_a_storm_in_one_channel_is_none_of_another(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    routes = [{"match": {"team": team}, "channel": f"C0{team.upper()}"} for team in "ab"]
+    desk = Desk(store, room, clock, routes=routes)
+    await desk.flood(8, team="a")
+    await desk.flood(2, first=8, team="b")
+    await desk.tell()
+    assert [p for p in room.places.values()].count("C0B") == 2
+    (storm,) = await store.read(storms.under_way)
+    assert storm.channel == "C0A"
+
+
+async def test_a_summary_follows_its_groups_until_the_last_is_over(
+    desk: Desk, room: Room, store: Store, clock: Clock
+) -> None:
+    await desk.flood(6)
+    await desk.tell()
+    await desk.notify(alert(START, alertname="Rule5", team="a", pod="x"), labels=rule(5))
+    await desk.tell(SUMMARY_SPACING + 1)
+    assert "4 alerts in 3 groups" in room.edits[-1]
+    clock.now += 5 * MINUTE
+    await desk.tell(SWEEP)
+    await desk.tell(SUMMARY_SPACING + 1)
+    assert "calm again" in room.edits[-1]
+    await desk.flood(1, first=9)
+    await desk.tell()
+    assert len(room.roots) == 5, "what is new has a thread again"
+    for n in range(3, 6):
+        await resolve(desk, n)
+    await desk.tell(SUMMARY_SPACING + 1)
+    await desk.tell(SUMMARY_SPACING + 1)
+    assert any("Over: Alert storm: 4 alerts in 3 groups" in text for text in room.edits)
+    assert await store.read(storms.under_way) == []
+
+
+def rule(n: int) -> dict[str, str]:
+    return {"alertname": f"Rule{n}", "team": "a"}
+
+
+async def resolve(desk: Desk, n: int) -> None:
+    """Ends all alerts of a group, whenever they began."""
+
+    def every(db: Any) -> list[Any]:
+        rows = db.execute(
+            "SELECT a.labels, a.fingerprint FROM alerts a JOIN episodes e ON e.id = a.episode "
+            "WHERE e.title LIKE ?",
+            [f"Rule{n}%"],
+        )
+        return list(rows.fetchall())
+
+    import json
+
+    for labels, fingerprint in await desk.store.read(every):
+        ended = alert(desk.clock.now, ended=desk.clock.now, **json.loads(labels))
+        await desk.notify({**ended, "fingerprint": fingerprint}, labels=rule(n))
+
+
+async def test_an_old_thread_gets_no_answers_while_a_storm_rages(
+    desk: Desk, room: Room, clock: Clock
+) -> None:
+    await desk.notify(alert(START, pod="a", team="a"))
+    await desk.tell()
+    await desk.flood(8)
+    await desk.tell()
+    await desk.notify(alert(START, pod="b", team="a"))
+    await desk.tell(10)
+    assert any("PodsNotReady: parse – 2 firing" in text for text in room.edits)
+    assert room.answers == []
+    clock.now += 5 * MINUTE
+    await desk.tell(SWEEP)
+    await desk.tell()
+    assert len(room.answers) == 1
+    assert "pod=b" in room.answers[0]
+
+
+async def test_a_storm_goes_on_after_a_restart(desk: Desk, room: Room, store: Store) -> None:
+    await desk.flood(6)
+    await desk.tell()
+    desk.teller = desk.anew()
+    await desk.flood(2, first=6)
+    await desk.tell(SUMMARY_SPACING)
+    assert len(await store.read(storms.under_way)) == 1
+    assert "5 alerts in 5 groups" in room.edits[-1]
+    assert len(room.roots) == 4
+
+
+async def test_what_a_channel_refuses_is_told_in_the_ops_channel(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, channel="C0A")
+    await desk.notify(alert(START))
+    await desk.tell()
+    (key,) = room.roots
+    room.refused[key] = "is_archived"
+    await desk.tell(SWEEP)
+    await desk.tell()
+    assert [room.places[k] for k in room.roots] == ["C0A", ""]
+    await desk.flood(1, first=5)
+    await desk.tell()
+    assert list(room.places.values())[-1] == "", "what is new goes there at once"
+    await desk.notify(alert(START, ended=clock.now))
+    await desk.tell()
+    assert any("Over: PodsNotReady" in terminal.plain(d) for d in room.roots[list(room.roots)[1]])
+    desk.watch.now += BARRED
+    await desk.flood(1, first=6)
+    await desk.tell()
+    assert list(room.places.values())[-1] == "C0A", "after a while the channel is tried again"
+
+
+async def test_the_summary_of_a_channel_that_refuses_moves_too(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, channel="C0A")
+    await desk.flood(8)
+    await desk.tell()
+    (storm,) = await store.read(storms.under_way)
+    room.refused[storm.id] = "is_archived"
+    await desk.tell(SWEEP)
+    await desk.tell()
+    (moved,) = await store.read(storms.under_way)
+    assert room.places[moved.id] == ""
+    assert "5 alerts in 5 groups" in terminal.plain(room.roots[moved.id][-1])
