@@ -175,12 +175,14 @@ class Admissions:
 
     async def _press(self, press: Press) -> Admission:
         parts = self._parts
-        offered = parts.offers.get(press.token) or parts.store.read_now(
-            lambda db: offers.get(db, press.token)
-        )
+        origin, offered = press.origin, parts.offers.get(press.token)
+        if offered is None:
+            offered = parts.store.read_now(lambda db: offers.get(db, press.token))
+            # What comes of it belongs to the thread of the message that offers it.
+            origin = {**origin, "thread": origin.get("thread") or origin.get("message", "")}
         if offered is not None:
             return await self.admit(
-                Incoming(press.key, offered, press.asker, press.origin, press.received, press.known)
+                Incoming(press.key, offered, press.asker, origin, press.received, press.known)
             )
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         if token is None:

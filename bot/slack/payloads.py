@@ -14,7 +14,8 @@ def origin_of(body: Mapping[str, Any]) -> dict[str, Any]:
     `thread` is where a public answer goes: a mention is answered in its own thread. Slack shows an
     ephemeral message only in a thread that is there already, hence `private_thread`
     (docs.slack.dev/reference/methods/chat.postEphemeral). Of an ephemeral message that holds a
-    button only the `container` knows the thread (slackapi/java-slack-sdk #1200).
+    button only the `container` knows the thread (slackapi/java-slack-sdk #1200). `message` is the
+    one whose button was pressed.
     """
     event, user = body.get("event") or {}, body.get("user") or {}
     container, message = body.get("container") or {}, body.get("message") or {}
@@ -31,6 +32,7 @@ def origin_of(body: Mapping[str, Any]) -> dict[str, Any]:
         "response_url": body.get("response_url", ""),
         "thread": below or event.get("ts", ""),
         "private_thread": below,
+        "message": message.get("ts", ""),
     }
 
 

@@ -9,6 +9,7 @@ from bot.context import Asker
 from bot.engine import Press
 from bot.engine.offers import MOST, Offers
 from bot.render.document import Actions, Button, Document
+from bot.store import offers
 
 from .conftest import ADMIN, VIEWER, Rig
 
@@ -36,6 +37,15 @@ async def test_it_is_authorized_anew(bench: Rig) -> None:
     denied = await press(bench, token, VIEWER)
     assert denied.reply.headline == "You may not size"
     assert denied.exit_code == 3
+
+
+async def test_what_comes_of_a_message_nobody_asked_for_is_told_in_its_thread(bench: Rig) -> None:
+    token = await bench.store.write(lambda db: offers.put(db, "alert/1", "size web 3", now()))
+    for before, thread in (({}, "7.1"), ({"thread": "6.1"}, "6.1")):
+        origin = {"kind": "test", "message": "7.1", **before}
+        admission = await bench.engine.press(Press(f"k{thread}", token, ADMIN, origin, now()))
+        assert admission.request is not None
+        assert admission.request.origin["thread"] == thread
 
 
 async def test_an_unknown_button_says_what_to_do(bench: Rig) -> None:
