@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 30.0
 DRILL_SECONDS = 60.0
+COPY_SECONDS = 600.0
 LOOK_SECONDS = 3600.0
 DAY = 86_400_000_000
 COPIES = 14
@@ -35,6 +36,7 @@ def begin(product: Product, tasks: Tasks) -> None:
     tasks.spawn(product.watcher.run(), "watch backups")
     tasks.spawn(product.onlooker.run(), "watch changes")
     tasks.spawn(_regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
+    tasks.spawn(_regularly(COPY_SECONDS, product.sweeper.sweep), "copies of drills")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
         tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")

@@ -23,6 +23,7 @@ from bot.desk import Desk, Powers
 from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
+from bot.recovery.sweeping import Sweeper
 from bot.recovery.watching import Watcher, Watching, watched
 from bot.redaction import Redactor
 from bot.render.plot import Artist
@@ -125,6 +126,7 @@ class Product:
     terminal: TerminalServer
     slack: SlackSurface | None
     watcher: Watcher
+    sweeper: Sweeper
     onlooker: Onlooker
     alerts: Alerts
     tasks: Tasks
@@ -271,10 +273,11 @@ def _put_together(
     alerts = _alerts(current, clusters, store, ops, names, Studio(desk, artist))
     threads = alerts.threads
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
+    sweeper = Sweeper(current, clusters, store, threads, clock)
     onlooker = Onlooker(Looking(current, clusters, store, clock))
     return Product(
         *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, onlooker, alerts, tasks, artist, lock, clock, current),
+        *(watcher, sweeper, onlooker, alerts, tasks, artist, lock, clock, current),
     )
 
 

@@ -1,4 +1,7 @@
-"""Removing what a drill made, whatever became of it: one step that a cancellation does not stop."""
+"""Removing what a drill made, whatever became of it: one step that a cancellation does not stop.
+
+A drill that never came to that step is swept up after it, by `sweeping`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import OnpremError
 from bot.recovery import isolation
-from bot.releases.patience import patiently
+from bot.releases.patience import Says, patiently
 
 if TYPE_CHECKING:
     from bot.context import Cluster, Op
@@ -49,23 +52,11 @@ async def clear(op: Op, cluster: Cluster, velero: Velero, left: Leftover) -> str
     """
 
     async def act() -> dict[str, Any]:
-        await _end_restore(op, velero, left.restore)
-        await _modifier(op, cluster, velero, left)
-        why = await _namespace(op, cluster, left)
+        why = await remove(op, cluster, velero, left)
         return {"ok": not why, "why": why}
 
     async def gone() -> dict[str, Any] | None:
-        from integrations.kubernetes.errors import NotFound
-        from integrations.kubernetes.kinds import CONFIG_MAP, NAMESPACE
-
-        for kind, home, name in (
-            (NAMESPACE, None, left.namespace),
-            (CONFIG_MAP, velero.namespace, left.modifier),
-        ):
-            with contextlib.suppress(NotFound):
-                await cluster.kube.get(kind, home, name)
-                return None
-        return None if await _unfinished(velero, left.restore) else {"ok": True, "why": ""}
+        return None if await remains(cluster, velero, left) else {"ok": True, "why": ""}
 
     name = f"delete namespace {left.namespace}"
     try:
@@ -73,6 +64,36 @@ async def clear(op: Op, cluster: Cluster, velero: Velero, left: Leftover) -> str
     except OnpremError as error:
         return str(error)
     return str(done["why"])
+
+
+async def remove(op: Says, cluster: Cluster, velero: Velero, left: Leftover) -> str:
+    """Deletes the copy and waits until it is gone; returns why it is not.
+
+    Raises:
+        IntegrationError: The cluster refuses, or was away for too long.
+    """
+    await _end_restore(op, velero, left.restore)
+    await _modifier(op, cluster, velero, left)
+    return await _namespace(op, cluster, left)
+
+
+async def remains(cluster: Cluster, velero: Velero, left: Leftover) -> bool:
+    """Whether something of the copy is there, or may still come.
+
+    Raises:
+        IntegrationError: The cluster does not tell.
+    """
+    from integrations.kubernetes.errors import NotFound
+    from integrations.kubernetes.kinds import CONFIG_MAP, NAMESPACE
+
+    for kind, home, name in (
+        (NAMESPACE, None, left.namespace),
+        (CONFIG_MAP, velero.namespace, left.modifier),
+    ):
+        with contextlib.suppress(NotFound):
+            await cluster.kube.get(kind, home, name)
+            return True
+    return await _unfinished(velero, left.restore)
 
 
 async def _unfinished(velero: Velero, name: str) -> bool:
@@ -84,7 +105,7 @@ async def _unfinished(velero: Velero, name: str) -> bool:
         return False
 
 
-async def _end_restore(op: Op, velero: Velero, name: str) -> None:
+async def _end_restore(op: Says, velero: Velero, name: str) -> None:
     """Withdraws a restore that was not taken up, waits for one that was.
 
     A server that is away does nothing any more: when it is back, it calls the restore failed.
@@ -108,7 +129,7 @@ async def _end_restore(op: Op, velero: Velero, name: str) -> None:
         await velero.follow_restore(name, timeout=RUNNING)
 
 
-async def _modifier(op: Op, cluster: Cluster, velero: Velero, left: Leftover) -> None:
+async def _modifier(op: Says, cluster: Cluster, velero: Velero, left: Leftover) -> None:
     from integrations.kubernetes.errors import NotFound
     from integrations.kubernetes.kinds import CONFIG_MAP
 
@@ -119,7 +140,7 @@ async def _modifier(op: Op, cluster: Cluster, velero: Velero, left: Leftover) ->
     await patiently(op, delete, timeout=PATIENCE)
 
 
-async def _namespace(op: Op, cluster: Cluster, left: Leftover) -> str:
+async def _namespace(op: Says, cluster: Cluster, left: Leftover) -> str:
     """Deletes the namespace with its volumes; returns why it is still there."""
     from integrations.kubernetes.errors import NotFound
     from integrations.kubernetes.kinds import NAMESPACE
@@ -152,7 +173,11 @@ async def _volumes(cluster: Cluster, namespace: str) -> None:
     from integrations.kubernetes.kinds import PERSISTENT_VOLUME_CLAIM, Kind
 
     kind = Kind("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
-    for claim in (await cluster.kube.list(PERSISTENT_VOLUME_CLAIM, namespace)).items:
+    try:
+        claims = (await cluster.kube.list(PERSISTENT_VOLUME_CLAIM, namespace)).items
+    except Forbidden:  # the drill ended before it had rights there, so there is nothing inside
+        return
+    for claim in claims:
         name = claim["spec"].get("volumeName")
         if not name:
             continue
@@ -165,7 +190,7 @@ async def _volumes(cluster: Cluster, namespace: str) -> None:
                 await cluster.kube.patch(kind, None, name, body)
 
 
-async def _until_gone(op: Op, cluster: Cluster, namespace: str) -> None:
+async def _until_gone(op: Says, cluster: Cluster, namespace: str) -> None:
     from integrations.kubernetes.errors import NotFound
     from integrations.kubernetes.kinds import NAMESPACE
     from integrations.kubernetes.watch import watch

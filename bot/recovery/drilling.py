@@ -70,21 +70,31 @@ async def drill(ctx: Ctx, ref: AppRef, op: Op, velero: Velero) -> Drilled:
     except Exception as error:  # a fault of ours must not leave a copy behind either
         stopped = error
     scratch = str(op.facts["scratch"])
-    left = await clear(op, ctx.clusters(ref.cluster), velero, _leftover(op, velero))
+    remnant = leftover(op.facts, op.id)
+    left = await clear(op, ctx.clusters(ref.cluster), velero, remnant)
     if stopped is not None:
-        raise stopped
+        raise _with_remnant(stopped, left) from None
     result = _result(ref, op.facts, scratch, found, why, left)
     await _keep(ctx, op, ref, result, found)
     return result
 
 
-def _leftover(op: Op, velero: Velero) -> Leftover:
+def leftover(facts: Mapping[str, Any], job: str) -> Leftover:
+    """What a drill may have made, by the facts of its plan."""
     return Leftover(
-        namespace=str(op.facts["scratch"]),
-        restore=restore_name(str(op.facts["backup"]), op.id),
-        modifier=isolation.modifier_name(op.id),
-        job=op.id,
+        namespace=str(facts["scratch"]),
+        restore=restore_name(str(facts["backup"]), job),
+        modifier=isolation.modifier_name(job),
+        job=job,
     )
+
+
+def _with_remnant(error: Exception, left: str) -> Exception:
+    """The error, and what of the copy is still there, if anything."""
+    if not left or not isinstance(error, OnpremError):
+        return error
+    error.hint = f"{error.hint} Its copy is still there: {left}".strip()
+    return error
 
 
 def _result(

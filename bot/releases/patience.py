@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from bot.context import Op
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -16,14 +13,21 @@ PATIENCE = 120.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 
 
-async def patiently(op: Op, read: Callable[[], Awaitable[T]], *, timeout: float = PATIENCE) -> T:
+class Says(Protocol):
+    """Somebody who can be told what is waited for: a running operation."""
+
+    async def say(self, detail: str) -> None:
+        """Shows it in passing."""
+
+
+async def patiently(op: Says, read: Callable[[], Awaitable[T]], *, timeout: float = PATIENCE) -> T:
     """Reads, and reads again while the cluster does not answer.
 
     A change that has begun must not end as failed because its cluster was away for a moment:
     what it did is still at work there. Under the running step it says what it waits for.
 
     Args:
-        op: The operation.
+        op: Is told what is waited for.
         read: What to read; it is repeated, so it must change nothing.
         timeout: Seconds; then the last error is raised.
 
