@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.alerts.intake import settle
-from bot.store import alerts
+from bot.store import alert_news, alerts
 from bot.store.alerts import LOST
 from integrations.alertmanager import AlertmanagerError
 
@@ -59,7 +59,7 @@ class LostSight:
         if settings is None or server is None:
             return False
         asked = self._clock()
-        if not await self._store.read(lambda db: alerts.any_firing(db, cluster)):
+        if not await self._store.read(lambda db: alert_news.any_firing(db, cluster)):
             return False
         try:
             known = {alert.fingerprint for alert in await server.alerts()}
@@ -73,7 +73,7 @@ class LostSight:
         self, db: Database, cluster: str, known: Collection[str], asked: int, after: int
     ) -> bool:
         now, lost = self._clock(), False
-        for name, rows in alerts.firing_before(db, cluster, asked).items():
+        for name, rows in alert_news.firing_before(db, cluster, asked).items():
             changed = []
             for row in rows:
                 if row.fingerprint in known:

@@ -24,7 +24,7 @@ from bot.graphs.window import Window
 from bot.releases.words import span
 from bot.render.document import Document, Image, Inline, Note, Text, When
 from bot.render.plot import Chart, Mark, alt
-from bot.store import alerts, storms
+from bot.store import alert_news, storms
 from bot.store.alerts import AlertRow, Episode
 from integrations.prometheus import PrometheusError, TooManySeries
 
@@ -117,7 +117,7 @@ class Illustrator:
             return False
         try:
             since = self._clock() - FRESH
-            for episode in await self._store.read(lambda db: alerts.bare(db, since)):
+            for episode in await self._store.read(lambda db: alert_news.bare(db, since)):
                 key = episode.message_key
                 if not await self._store.read(lambda db, k=key: outlet.standing(db, k)):  # type: ignore[misc]
                     left = True
@@ -137,7 +137,7 @@ class Illustrator:
         document = _told(found, seen)
 
         def work(db: Database) -> None:
-            alerts.pictured(db, episode.id, DONE if found.png else NONE)
+            alert_news.pictured(db, episode.id, DONE if found.png else NONE)
             if outlet is None:
                 return
             if document.elements:
@@ -184,7 +184,7 @@ class Illustrator:
         prometheus, settings = cluster.prometheus, cluster.config.prometheus
         if prometheus is None:
             return _Found()
-        rows = await self._store.read(lambda db: alerts.newest_firing(db, episode.id, 50))
+        rows = await self._store.read(lambda db: alert_news.newest_firing(db, episode.id, 50))
         source = rows[-1].source if rows else ""
         jobs = settings.jobs if settings else None
         choice = choose(load(self._config()), episode.shared, source, window, jobs)

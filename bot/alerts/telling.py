@@ -22,7 +22,7 @@ from bot.alerts.outlet import pressable
 from bot.alerts.presenting import Extras, News
 from bot.errors import StoreUnavailable
 from bot.releases.words import span
-from bot.store import alerts, storms
+from bot.store import alert_news, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, Episode
 from bot.store.storms import Storm
 
@@ -125,7 +125,7 @@ class Teller:
     async def _round(self) -> float:
         now = self._monotonic()
         self._rest = {key: free for key, free in self._rest.items() if free > now}
-        due = await self._store.read(lambda db: alerts.untold(db, AT_ONCE + len(self._rest)))
+        due = await self._store.read(lambda db: alert_news.untold(db, AT_ONCE + len(self._rest)))
         told, free = False, now + IDLE
         for name, _ in due:
             if name in self._rest:
@@ -211,7 +211,7 @@ class Teller:
 
     def _fold(self, db: Database, episode: Episode) -> None:
         alerts.put(db, replace(episode, shown=episode.revision))
-        alerts.mark_told(db, episode.id)
+        alert_news.mark_told(db, episode.id)
         storms.touch(db, episode.storm, self._clock())
 
     def _thread(self, db: Database, episode: Episode) -> None:
@@ -226,17 +226,17 @@ class Teller:
             outlet.keep(db, key, document, channel=where, live=True)
             alerts.put(db, replace(episode, shown=episode.revision))
         if first:
-            alerts.mark_told(db, episode.id)
+            alert_news.mark_told(db, episode.id)
         elif not storms.raging(db, where) and not outlet.answering(db, key):
             reply = self._reply(db, episode)
             if reply is not None:
                 outlet.reply(db, key, reply, channel=where)
-            alerts.mark_told(db, episode.id)
+            alert_news.mark_told(db, episode.id)
 
     def _root(self, db: Database, episode: Episode) -> Document:
         if episode.closed_at is not None:
             return presenting.over(episode, *self._span(db, episode))
-        rows = alerts.newest_firing(db, episode.id, showing.MOST_ITEMS)
+        rows = alert_news.newest_firing(db, episode.id, showing.MOST_ITEMS)
         extras = self._words.extras(db, episode)
         called = extras.called or self._route(episode).mentions
         condition = presenting.condition(episode, rows, replace(extras, called=called))
@@ -250,7 +250,7 @@ class Teller:
         )
 
     def _reply(self, db: Database, episode: Episode) -> Document | None:
-        rows, counts = alerts.news(db, episode.id, 3 * showing.MOST_ITEMS)
+        rows, counts = alert_news.news(db, episode.id, 3 * showing.MOST_ITEMS)
         found = News(
             tuple(rows), counts.get(FIRING, 0), counts.get(RESOLVED, 0), counts.get(LOST, 0)
         )
@@ -295,7 +295,7 @@ class Teller:
         if self._outlet is not None:
             await self._store.write(self._calm)
             await self._store.write(self._moved)
-        if names := await self._store.read(alerts.unplaced):
+        if names := await self._store.read(alert_news.unplaced):
             now = self._clock()
 
             def again(db: Database) -> None:
@@ -322,7 +322,7 @@ class Teller:
         if outlet is None:
             return
         until = self._monotonic() + BARRED
-        for episode in alerts.rooted(db):
+        for episode in alert_news.rooted(db):
             why = outlet.refusal(db, episode.message_key)
             if why and self._monotonic() >= self._barred.get(f"!{episode.id}", (0.0, ""))[0]:
                 self._bar(episode.channel, why, until)

@@ -17,7 +17,7 @@ import structlog
 
 from bot.errors import StoreUnavailable
 from bot.slack.delivery import Delivery, Kind, Setback
-from bot.store import messages, outbox
+from bot.store import messages, outbox, reposting
 from bot.store.db import Store
 from bot.tasks import Tasks
 
@@ -216,6 +216,8 @@ class Sender:
                 await self._repost(entry)
             case Kind.THREAD if entry.payload.get("thread_ts"):
                 await self._again(entry, setback, thread_ts="")
+            case Kind.THREAD if entry.thread_key:
+                await self._rerooted(entry, setback)
             case Kind.CONTENT if entry.payload.get("blocks"):
                 await self._again(entry, setback, blocks=None)
             case Kind.OTHER if entry.attempts < MOST_TRIES:
@@ -276,7 +278,19 @@ class Sender:
 
         def work(db: Any) -> None:
             messages.forget(db, entry.message_key)
-            outbox.repost(db, entry, now)
+            reposting.repost(db, entry, now)
+
+        await self._kept(work)
+
+    async def _rerooted(self, entry: outbox.Entry, setback: Setback) -> None:
+        """Somebody deleted the root of a thread: it is posted anew, and the answer below it."""
+        log.warning("thread begun anew", entry=entry.id, why=setback.code)
+        now = self._clock()
+
+        def work(db: Any) -> None:
+            messages.forget(db, entry.thread_key)
+            reposting.revive(db, entry.thread_key)
+            outbox.retry(db, entry.id, now, setback.code)
 
         await self._kept(work)
 

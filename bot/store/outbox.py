@@ -89,7 +89,7 @@ def enqueue(db: Database, draft: Draft, now: int) -> int | None:
     if draft.kind == "update" and draft.message_key:
         if not draft.final and _has_final(db, draft.message_key):
             return None
-        turn = _supersede(db, draft.message_key, now)
+        turn = supersede(db, draft.message_key, now)
     cursor = db.execute(
         """INSERT INTO outbox (created_at, turn_at, team, channel, thread_key, message_key,
             priority, kind, final, payload, request_id, cluster, actor, person,
@@ -116,7 +116,8 @@ def _has_final(db: Database, message_key: str) -> bool:
     )
 
 
-def _supersede(db: Database, message_key: str, now: int) -> int:
+def supersede(db: Database, message_key: str, now: int) -> int:
+    """Drops the queued edits of a message; returns since when the first of them has waited."""
     queued = "message_key = ? AND kind = 'update' AND state = 'queued'"
     old = first(db, f"SELECT min(turn_at) AS turn FROM outbox WHERE {queued}", [message_key])  # noqa: S608
     changed(
@@ -194,7 +195,7 @@ def candidate(
 
 def sent(db: Database, entry_id: int, now: int, ts: str = "") -> None:
     """Marks a message as sent; with a `ts`, a named post can be edited and threaded from now on."""
-    _end(db, entry_id, "sent", now, "")
+    end(db, entry_id, "sent", now, "")
     entry = get(db, entry_id)
     if entry and ts and entry.message_key and entry.kind in ("post", "file"):
         messages.put(db, messages.Handle(entry.message_key, entry.team, entry.channel, ts, now))
@@ -215,10 +216,11 @@ def retry(db: Database, entry_id: int, not_before: int, error: str) -> None:
 
 def fail(db: Database, entry_id: int, now: int, error: str) -> None:
     """Gives a message up."""
-    _end(db, entry_id, "failed", now, error)
+    end(db, entry_id, "failed", now, error)
 
 
-def _end(db: Database, entry_id: int, state: str, now: int, error: str) -> None:
+def end(db: Database, entry_id: int, state: str, now: int, error: str) -> None:
+    """Writes down what became of a message that was on its way."""
     changed(
         db,
         """UPDATE outbox SET state = ?, finished_at = ?, error = ?
@@ -308,28 +310,6 @@ def refusal(db: Database, message_key: str) -> str:
     return str(row["error"]) if row and row["state"] == "failed" else ""
 
 
-def revive(db: Database, message_key: str) -> bool:
-    """Queues a message's post again with its newest content, when the message itself is gone.
-
-    The row of the post is used again, so that answers below it still come after it.
-    """
-    sql = """SELECT id, kind, payload FROM outbox WHERE message_key = ?
-        AND kind IN ('post', 'update') AND state IN ('queued', 'sent') ORDER BY id DESC"""
-    rows = every(db, sql, [message_key])
-    post = next((row for row in rows if row["kind"] == "post"), None)
-    if post is None:
-        return False
-    changed(
-        db,
-        """UPDATE outbox SET state = 'superseded'
-        WHERE message_key = ? AND kind = 'update' AND state = 'queued'""",
-        [message_key],
-    )
-    again = """UPDATE outbox SET state = 'queued', payload = ?, attempts = 0, not_before = 0,
-        error = '', finished_at = NULL WHERE id = ?"""
-    return changed(db, again, [rows[0]["payload"], post["id"]]) == 1
-
-
 def waiting(db: Database) -> bool:
     """Whether anything is queued at all; cheaper than a claim, which writes."""
     return first(db, f"SELECT 1 FROM outbox WHERE {OPEN} AND state = 'queued' LIMIT 1") is not None  # noqa: S608
@@ -346,19 +326,3 @@ def rewrite(db: Database, entry_id: int, payload: Mapping[str, Any]) -> None:
     """Gives a queued message another content."""
     sql = "UPDATE outbox SET payload = ? WHERE id = ? AND state = 'queued'"
     changed(db, sql, [dump(payload), entry_id])
-
-
-def repost(db: Database, entry: Entry, now: int) -> None:
-    """Turns an edit whose message is gone into a post with the newest content that is queued."""
-    sql = """SELECT payload, final FROM outbox WHERE message_key = ? AND kind = 'update'
-        AND state = 'queued' ORDER BY id DESC LIMIT 1"""
-    newest = first(db, sql, [entry.message_key])
-    payload = load(newest["payload"]) if newest else entry.payload
-    final = bool(newest["final"]) if newest else entry.final
-    turn = _supersede(db, entry.message_key, now) if newest else entry.turn_at
-    changed(
-        db,
-        """UPDATE outbox SET kind = 'post', state = 'queued', payload = ?, final = ?,
-        turn_at = ?, not_before = 0, finished_at = NULL WHERE id = ?""",
-        [dump(payload), int(final), turn, entry.id],
-    )

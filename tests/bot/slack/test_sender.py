@@ -312,6 +312,33 @@ async def test_a_thread_that_is_gone_does_not_take_the_message_with_it(post: Pos
     assert post.texts() == ["outcome"]
 
 
+async def test_an_answer_below_a_deleted_root_brings_the_root_back(post: Post) -> None:
+    await post.put("post", "firing", "root")
+    await post.run(2)
+    workspace = post.server.workspace
+    (shown,) = workspace.channel("ops").messages.values()
+    workspace.delete(shown)
+    await post.put("update", "2 firing", "root")
+    await post.put("post", "one more", thread_key="root")
+    await post.put("file", "graph", thread_key="root", payload={"name": "a.txt", "hex": "61"})
+    await post.run(8)
+    root, *below = workspace.channel("ops").messages.values()
+    assert root.text == "2 firing"
+    assert [m.thread_ts for m in below] == [root.ts, root.ts]
+    assert below[0].text == "one more"
+    await post.put("update", "3 firing", "root")
+    await post.run(3)
+    assert root.text == "3 firing"
+
+
+async def test_an_answer_whose_root_nobody_remembers_is_posted_all_the_same(post: Post) -> None:
+    handle = messages.Handle("root", "T1", post.server.workspace.channel("ops").id, "1.1", 0)
+    await post.store.write(lambda db: messages.put(db, handle))
+    await post.put("post", "one more", thread_key="root")
+    await post.run(3)
+    assert post.texts() == ["one more"]
+
+
 async def test_refused_blocks_leave_the_text(post: Post) -> None:
     await post.put("post", "outcome", payload={"blocks": [{"type": "nonsense"}]})
     await post.run(3)
