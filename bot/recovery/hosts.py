@@ -72,14 +72,11 @@ def names_address(text: str, addresses: Iterable[str]) -> bool:
     )
 
 
-def addresses(objects: Iterable[Object]) -> frozenset[str]:
-    """The cluster's own addresses of Services among these objects; a copy gets others."""
-    found = set()
-    for obj in objects:
-        if obj.get("kind") == "Service":
-            spec = obj.get("spec") or {}
-            found |= {spec.get("clusterIP"), *(spec.get("clusterIPs") or ())}
-    return frozenset(one for one in found if one and one != "None")
+def addresses(services: Iterable[Object]) -> frozenset[str]:
+    """The cluster's own addresses of Services; a copy gets others."""
+    specs = [service.get("spec") or {} for service in services]
+    found = {one for spec in specs for one in (spec.get("clusterIP"), *spec.get("clusterIPs", ()))}
+    return frozenset(str(one) for one in found if one and one != "None")
 
 
 def find(

@@ -80,12 +80,16 @@ class Proving:
         """Reads the backup, refuses one that would reach the live app."""
 
         async def look() -> dict[str, Any]:
+            from integrations.kubernetes.kinds import SERVICE
             from integrations.velero.contents import contents
 
             backup = await self._velero.backup(self._backup)
             saved = await contents(self._velero, backup, whole=None)
             kept, left = isolation.split(saved, self._ref.namespace)
-            named = hosts.find(kept, self._ref.namespace)
+            live = (await self._kube.list(SERVICE, self._ref.namespace)).items
+            saved_ones = [obj for obj in kept if obj.get("kind") == "Service"]
+            addresses = hosts.addresses([*live, *saved_ones])
+            named = hosts.find(kept, self._ref.namespace, addresses)
             return {
                 "at": self._ctx.clock(),
                 "ok": not named,

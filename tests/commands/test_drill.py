@@ -216,7 +216,7 @@ async def test_ways_in_and_what_acts_alone_stay_out_of_the_copy(
     assert await left(recovery) == []
 
 
-@pytest.mark.parametrize("where", ["secret", "env", "external"])
+@pytest.mark.parametrize("where", ["secret", "env", "external", "address"])
 async def test_a_copy_that_names_a_live_host_is_never_made(
     office: Office, recovery: Recovery, where: str
 ) -> None:
@@ -230,6 +230,11 @@ async def test_a_copy_that_names_a_live_host_is_never_made(
         body = {"spec": {"template": {"spec": {"containers": containers}}}}
         await recovery.kube.patch(DEPLOYMENT, "parse", "parse-server", body, type="strategic")
         named = "Deployment parse-server (env DB of container parse-server)"
+    elif where == "address":
+        live = await recovery.kube.get(SERVICE, "parse", "parse-server")
+        told = f"http://{live['spec']['clusterIP']}:1337/parse"
+        await recovery.make(CONFIG_MAP, "peers", LABELS, "parse", data={"url": told})
+        named = "ConfigMap peers (data.url)"
     else:
         spec = {"type": "ExternalName", "externalName": f"{host}.svc.cluster.local"}
         await recovery.make(SERVICE, "alias", LABELS, "parse", spec=spec)

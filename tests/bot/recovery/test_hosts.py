@@ -154,9 +154,9 @@ def test_search_domains_are_hosts_too() -> None:
 
 def test_addresses_of_live_services_are_seen() -> None:
     services = [
-        obj("Service", spec={"clusterIP": "10.43.1.2", "clusterIPs": ["10.43.1.2", "fd00::1:2"]}),
-        obj("Service", spec={"clusterIP": "None"}),
-        obj("Service", spec={"externalName": "example.com"}),
+        {"spec": {"clusterIP": "10.43.1.2", "clusterIPs": ["10.43.1.2", "fd00::1:2"]}},
+        {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}},
+        {"spec": {"externalName": "example.com"}},
     ]
     live = addresses(services)
     assert live == {"10.43.1.2", "fd00::1:2"}
