@@ -15,19 +15,24 @@ from sandbox.kube.jsonutil import Json
 from sandbox.prometheus.promql.values import Samples, Scalar, Text, Times, Value, Vector
 
 
-def number(value: float) -> str:
-    """A sample's value as Go's `strconv` writes it."""
+def number(value: float, *, plain: bool = False) -> str:
+    """A sample's value as Go's `strconv` writes it.
+
+    Args:
+        value: The value.
+        plain: Never with an exponent, as in scalars.
+    """
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     if value == int(value) and abs(value) < 1e15:
         return str(int(value)) if value or math.copysign(1, value) > 0 else "-0"
-    if value and (abs(value) < 1e-6 or abs(value) >= 1e21):
+    if value and not plain and (abs(value) < 1e-6 or abs(value) >= 1e21):
         mantissa, _, exponent = repr(value).partition("e")
         power = int(exponent)
         return f"{mantissa.removesuffix('.0')}e{'-' if power < 0 else '+'}{abs(power):02d}"
-    return format(Decimal(repr(value)), "f")
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 def time(moment: int) -> int | float:
@@ -39,7 +44,7 @@ def instant(value: Value | list[Samples], moment: int) -> Json:
     """The `data` of an instant query."""
     at = time(moment)
     if isinstance(value, Scalar):
-        return {"resultType": "scalar", "result": [at, number(float(value.values[0]))]}
+        return {"resultType": "scalar", "result": [at, number(float(value.values[0]), plain=True)]}
     if isinstance(value, Text):
         return {"resultType": "string", "result": [at, value.value]}
     if isinstance(value, Vector):

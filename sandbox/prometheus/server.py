@@ -141,13 +141,14 @@ class PracticePrometheus:
         """
         import numpy as np
 
-        from sandbox.prometheus.promql import QueryError, evaluate, parse
+        from sandbox.prometheus.promql import QueryError, Text, evaluate, parse
 
         steps = np.arange(start, end + 1, step, dtype=np.int64)
         found = evaluate(parse(query), self._database(), steps)
-        if isinstance(found, list):
+        if isinstance(found, list | Text):
+            kind = "range vector" if isinstance(found, list) else "string"
             raise QueryError(
-                'invalid parameter "query": invalid expression type "range vector" for range '
+                f'invalid parameter "query": invalid expression type "{kind}" for range '
                 "query, must be Scalar or instant Vector"
             )
         return found, steps
