@@ -44,6 +44,7 @@ class Heartbeats:
         threads: Where silence is told.
         config: The configuration in force.
         clock: Microseconds UTC.
+        monotonic: Seconds; measures the silence.
     """
 
     def __init__(
@@ -52,10 +53,17 @@ class Heartbeats:
         threads: Threads,
         config: Callable[[], Config],
         clock: Callable[[], int],
+        monotonic: Callable[[], float],
     ) -> None:
-        self._store, self._threads = store, threads
-        self._config, self._clock = config, clock
-        self._since = clock()  # what came while the bot was away was nobody's fault
+        self._store, self._threads, self._config = store, threads, config
+        self._clock, self._monotonic = clock, monotonic
+        # What did not come while the bot was away is nobody's fault.
+        self._since = monotonic()
+        self._heard: dict[str, float] = {}
+
+    def heard(self, cluster: str) -> None:
+        """Says that a heartbeat was heard; a clock that is set does not concern it."""
+        self._heard[cluster] = self._monotonic()
 
     async def look(self, cluster: str) -> None:
         """Opens or closes the thread about a cluster's silence.
@@ -67,11 +75,10 @@ class Heartbeats:
         seen = await self._store.read(lambda db: sightings.of(db, _source(cluster)))
         if settings is None or NAME not in seen:
             return
-        last, now = seen[NAME].at, self._clock()
-        last = min(last, now)  # a clock that was set back must not keep this quiet
-        silent = now - max(last, self._since) >= settings.watchdog.after * 1_000_000
+        silent = self._monotonic() - self._heard.get(cluster, self._since)
         findings = Findings(well={NAME: ("The heartbeat is back.",)})
-        if silent:
+        if silent >= settings.watchdog.after:
+            last = min(seen[NAME].at, self._clock())
             findings = Findings((self._silence(settings.watchdog.alertname, last),))
         await self._threads.hold(_source(cluster), findings, cluster=cluster)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ class Surroundings:
         prefix: What commands are typed after, with its space.
         known: Names of the registered commands; no others are offered.
         studio: What pictures are made with.
+        monotonic: Seconds; for pacing, and for how long nothing was heard.
     """
 
     config: Callable[[], Config]
@@ -62,6 +64,7 @@ class Surroundings:
     known: Collection[str]
     clock: Callable[[], int]
     studio: Studio
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class Alerts:
@@ -81,11 +84,13 @@ class Alerts:
         store, config, clock, outlet = around.store, around.config, around.clock, around.outlet
         words = Words(around.prefix, around.known, self._extras)
         self._lost = LostSight(store, around.clusters, config, clock)
-        self._hearts = Heartbeats(store, around.threads, config, clock)
+        self._hearts = Heartbeats(store, around.threads, config, clock, around.monotonic)
         illustrator = self._illustrator = Illustrator(
             store, outlet, clock, config, around.clusters, around.studio
         )
-        self.teller = Teller(store, outlet, clock, config, words, illustrator.wake)
+        self.teller = Teller(
+            *(store, outlet, clock, config, words), illustrator.wake, around.monotonic
+        )
         self._silences = Silences(store, around.clusters, outlet, clock, self.teller.wake)
         self._escalation = Escalation(store, config, outlet, clock, self.teller.wake)
         self._receiver: Receiver | None = None
@@ -154,7 +159,10 @@ class Alerts:
                 heartbeat.beat(db, delivery.cluster, now)
             return intake.record(db, rest, now, quiet) if rest.alerts else False
 
-        if await self._around.store.write(work):
+        news = await self._around.store.write(work)
+        if beats:
+            self._hearts.heard(delivery.cluster)
+        if news:
             self.teller.wake()
         if delivery.cluster in self._refused:
             self._refused.discard(delivery.cluster)
