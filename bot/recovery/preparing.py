@@ -11,6 +11,7 @@ from bot.errors import Refused
 from bot.recovery import conflicts
 from bot.recovery.apps import app_of, bases_of, check_owner, elsewhere, selectors, velero_of
 from bot.recovery.choosing import Choice, choose, fitting
+from bot.recovery.copying import Reach, reach
 from bot.recovery.elsewhere import (
     Known,
     ask_others,
@@ -69,6 +70,7 @@ class Prepared:
         troubles: Other clusters that could not be asked → why.
         where: The flag that offered commands need to mean this cluster.
         waiting: Claims that will not get their volumes.
+        reach: What a copy would do to the living app.
     """
 
     intent: Intent
@@ -84,6 +86,7 @@ class Prepared:
     troubles: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
     waiting: tuple[Stuck, ...] = ()
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def backup(self) -> Backup:
@@ -92,8 +95,8 @@ class Prepared:
 
     @property
     def live(self) -> bool:
-        """It touches a namespace with objects of the backup in it."""
-        return bool(self.survey.met or self.room)
+        """It touches a namespace with objects of the backup in it, or reaches into one."""
+        return bool(self.survey.met or self.room or self.reach.named)
 
 
 async def prepare(ctx: Ctx, p: Asked) -> Prepared:
@@ -112,7 +115,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     wanted = replace(wanted, home=home_of(backup, wanted.cluster, wanted.homes, known))
     _check_app(ctx, wanted, backup)
     location, reader = await _where(ctx, here, known, wanted, backup)
-    saved = await _contents(reader, backup)
+    saved = await _contents(reader, backup, p.to)
     held = {one.namespace for one in saved if one.namespace}
     mapping = places(wanted, backup, held)
     resources = conflicts.chosen_resources(p.only, saved)
@@ -133,6 +136,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     _check(found, mapping)
     held_back = [o for o in saved if o.resource == conflicts.VOLUMES]
     waiting = stuck((*objects, *held_back), mapping, proof, volumes, found.claims)
+    reached = await reach(cluster.kube, objects, mapping) if p.to else Reach()
     if space is not None and waiting:
         _refuse_retained(waiting)
     return Prepared(
@@ -149,6 +153,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         known.troubles,
         elsewhere(ctx.scope, wanted.cluster),
         waiting,
+        reached,
     )
 
 
@@ -197,10 +202,11 @@ async def _where(
     return location, reader
 
 
-async def _contents(velero: Velero, backup: Backup) -> tuple[Saved, ...]:
+async def _contents(velero: Velero, backup: Backup, to: str) -> tuple[Saved, ...]:
+    """What the backup holds; Secrets too when it may be a copy, which could reach the live app."""
     from integrations.velero.contents import contents
 
-    return await contents(velero, backup, whole=conflicts.WHOLE)
+    return await contents(velero, backup, whole=None if to else conflicts.WHOLE)
 
 
 async def _proof(velero: Velero, backup: Backup, objects: Sequence[Saved]) -> Proof:

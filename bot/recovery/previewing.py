@@ -77,6 +77,7 @@ def facts(found: Prepared, *, update: bool, safety: bool) -> dict[str, Any]:
         "app": found.intent.app.name if found.intent.app else "",
         "there": found.survey.marks,
         "workloads_held": found.survey.workloads,
+        "reaches": [*found.reach.named, *found.reach.jobs],
         "untouched": list(untouched(found)),
         **mode_facts(found.location),
     }
@@ -129,6 +130,7 @@ def _capped(rows: list[Change], what: str) -> list[Change]:
 def warnings(found: Prepared, *, update: bool, safety: bool, now: int) -> tuple[str, ...]:
     """What a person should read first, the worst first."""
     said = [
+        *_copies(found),
         *_losses(found, safety=safety, now=now),
         *_data(found),
         *_skips(found, update=update),
@@ -137,6 +139,22 @@ def warnings(found: Prepared, *, update: bool, safety: bool, now: int) -> tuple[
         *_place(found),
     ]
     return tuple(said)
+
+
+def _copies(found: Prepared) -> list[str]:
+    """What a copy does to the living app: no wall stands between them."""
+    named, jobs, said = found.reach.named, found.reach.jobs, []
+    source = listed((s for s, place in found.mapping.items() if s != place), 3)
+    if named:
+        verb = "names" if len(named) == 1 else "name"
+        said.append(
+            f"The copy may write to the LIVE app: {listed(named, 4)} {verb} a host of namespace "
+            f"{source}. A drill would refuse it."
+        )
+    if jobs:
+        verb = "starts" if len(jobs) == 1 else "start"
+        said.append(f"CronJob {listed(jobs, 4)} {verb} in the copy too, beside that of {source}.")
+    return said
 
 
 def _losses(found: Prepared, *, safety: bool, now: int) -> list[str]:
