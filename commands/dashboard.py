@@ -151,7 +151,7 @@ def view_dashboard(result: Dashboard, now: int) -> Document:
         Title(f"Dashboard of {result.about}, {result.said}", worst(everything)),
         *(Text.of(f"{part.title}: {said}") for part in result.parts for said in past(part.numbers)),
         *(() if drawn.seen else (_table(result), asking.table_of(result.changes, now))),
-        Image(drawn.png, f"{result.board}.png", drawn.alt, shared=True) if drawn.png else None,
+        Image(drawn.png, f"{result.board}.png", drawn.alt, shared=True) if drawn.picture else None,
         *asking.remarks(drawn, (*lacking, *dict.fromkeys(notes)), ""),
         _actions(result),
     )

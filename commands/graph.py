@@ -126,7 +126,7 @@ def view_graph(result: Graphed, now: int) -> Document:
         *(Text.of(sentence) for sentence in past(result.numbers)),
         table if shown and not drawn.seen else None,
         None if drawn.seen else asking.table_of(result.changes, now),
-        Image(drawn.png, f"{result.name}.png", drawn.alt, shared=True) if drawn.png else None,
+        Image(drawn.png, f"{result.name}.png", drawn.alt, shared=True) if drawn.picture else None,
         *asking.remarks(drawn, result.notes, result.missing),
         Note.of(f"{count(rest, 'line')} more, not as high.") if rest and not drawn.seen else None,
         _actions(result),

@@ -197,19 +197,25 @@ class Drawn:
 
     Attributes:
         chat: The asker can be shown it; else only saved.
-        wanted: There should be one; without `png` it could not be drawn.
+        wanted: There should be one; without it, it could not be drawn.
+        picture: The PNG, in hexadecimal digits.
         alt: The picture in words.
     """
 
     chat: bool = False
     wanted: bool = False
-    png: bytes = b""
+    picture: str = ""
     alt: str = ""
+
+    @property
+    def png(self) -> bytes:
+        """The PNG; empty without a picture."""
+        return bytes.fromhex(self.picture)
 
     @property
     def seen(self) -> bool:
         """Whether the asker sees it."""
-        return self.chat and bool(self.png)
+        return self.chat and bool(self.picture)
 
 
 def check_save(scope: Scope, file: str) -> None:
@@ -228,7 +234,7 @@ async def draw(ctx: Ctx, picture: Chart, *, save: bool) -> Drawn:
     if not chat and not save:
         return Drawn()
     png = await ctx.artist.draw(picture)
-    return Drawn(chat, True, png or b"", alt(picture))
+    return Drawn(chat, True, (png or b"").hex(), alt(picture))
 
 
 def remarks(drawn: Drawn, notes: Iterable[str], missing: str) -> Iterator[Note]:
@@ -237,7 +243,7 @@ def remarks(drawn: Drawn, notes: Iterable[str], missing: str) -> Iterator[Note]:
         yield Note.of(missing, tone="warn")
     for note in notes:
         yield Note.of(note, tone="warn")
-    if drawn.wanted and not drawn.png:
+    if drawn.wanted and not drawn.picture:
         yield Note.of("The picture could not be drawn; these are its numbers.", tone="warn")
 
 

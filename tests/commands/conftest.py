@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -144,6 +145,7 @@ class Office:
         result = await command.run(ctx, params)
         document = command.view(result, self.clock())
         check_buttons(document)
+        json.dumps(dataclasses.asdict(result), allow_nan=False)  # machines read it
         return result, document
 
     async def plan(self, line: str, asker: Asker = ANN) -> Plan:
