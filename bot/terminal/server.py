@@ -17,11 +17,13 @@ import structlog
 
 from bot.context import Asker
 from bot.engine import Admission, Answer, Engine, Incoming, Notice, Press
+from bot.engine.messages import failure
 from bot.render.document import to_json
 from bot.store.requests import Request
 from bot.tasks import Tasks
 from bot.terminal.address import short
 from bot.terminal.zone import LONGEST
+from bot.translation import translate
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -136,6 +138,13 @@ class TerminalServer:
 
     async def take(self, session: Session, message: Mapping[str, Any]) -> None:
         """Handles one line of a terminal: words, or a press on a button it was shown."""
+        try:
+            await self._take(session, message)
+        except Exception as error:  # somebody waits: also a fault nobody thought of is an answer
+            problem = translate(error)
+            self._answer(session, Answer(failure(problem), None, problem.exit_code))
+
+    async def _take(self, session: Session, message: Mapping[str, Any]) -> None:
         self._counter += 1
         key = f"terminal:{os.getpid()}:{self._clock()}:{self._counter}"
         origin = {"kind": "terminal"}

@@ -66,6 +66,8 @@ class FakeEngine:
         word = incoming.words[0]
         if word == "denied":
             return Admission(incoming.asker, {}, reply=Document.of(Title("No")), exit_code=3)
+        if word == "broken":
+            raise RuntimeError("nobody thought of this")
         if word == "read":
             return Admission(incoming.asker, {})
         return Admission(incoming.asker, {}, request=request(incoming.asker))
@@ -156,6 +158,11 @@ async def test_a_picture_is_saved_on_this_side(desk: Desk, tmp_path: Path, as_js
     assert await desk.run("read", save=file, as_json=as_json) == 0
     assert file.read_bytes() == b"PNG"
     assert str(file) in desk.err.getvalue()
+
+
+async def test_a_fault_nobody_thought_of_is_an_answer(desk: Desk) -> None:
+    assert await desk.run("broken") == 1
+    assert "Something unexpected went wrong" in desk.err.getvalue()
 
 
 async def test_nothing_to_save_is_a_failure(desk: Desk, tmp_path: Path) -> None:
