@@ -27,6 +27,7 @@ class Operation:
         moved: How many times a workload's specification changes, at most.
         backups: Complete ones that it makes.
         restores: Complete ones that it makes.
+        lost: The namespace is deleted before it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Operation:
     moved: int = 0
     backups: int = 0
     restores: int = 0
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ CYCLES = (
     Cycle("restart", _PREPARED, (Operation("restart", ("restart", "parse"), moved=1),)),
     Cycle("backup", _PREPARED, (Operation("backup", ("backup", "create", "parse"), backups=1),)),
     Cycle(
+        "restore",
+        (*_PREPARED, ("backup", "create", "parse")),
+        (Operation("restore", ("restore", "parse", "--yes"), made=1, restores=1, lost=True),),
+    ),
+    Cycle(
         "drill",
         (*_PREPARED, ("backup", "create", "parse")),
         (Operation("drill", ("restore", "drill", "parse"), restores=1),),
@@ -147,9 +154,10 @@ def _all(world: Any, path: str) -> list[Any]:
     return list(found["items"]) if found else []
 
 
-def picture(world: Practice, namespace: str) -> Picture:
-    """Looks at a namespace."""
-    core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
+def picture(world: Practice, namespace: str, instead: str = "") -> Picture:
+    """Looks at a namespace; into another one, which is empty, while that one is not there."""
+    home = instead or namespace
+    core, apps = f"/api/v1/namespaces/{home}", f"/apis/apps/v1/namespaces/{home}"
     secrets = world.get(f"{core}/secrets")["items"]
     own = [s for s in secrets if s["metadata"]["name"] == "parse-credentials"]
     helm = [s["metadata"]["labels"] for s in secrets if s["type"] == "helm.sh/release.v1"]

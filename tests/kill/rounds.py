@@ -31,6 +31,12 @@ LOOKS_AGAIN = {
     ("backup", "check what was stored"),
     ("replace", "safety backup: check what was stored"),
     ("replace", "read what became"),
+    ("restore", "read what became"),
+    ("restore", "see what came back"),
+    ("restore", "ask the probes"),
+    ("replace", "check that they are"),
+    ("replace", "see what came back"),
+    ("replace", "ask the probes"),
     ("drill", "look for hosts"),
     ("drill", "read what became"),
     ("drill", "see what came back"),
@@ -102,7 +108,7 @@ class Rounds:
         """Runs each operation without a kill."""
         self.begin()
         for operation in self.cycle.operations:
-            before = self.picture()
+            before = self.before(operation)
             ran = self.bot.ask(*operation.words)
             found = self._effect(operation, ran.request, before)
             check_reference(operation, ran, found)
@@ -110,7 +116,7 @@ class Rounds:
 
     def whole(self, operation: Operation) -> None:
         """One operation without a kill."""
-        before = self.picture()
+        before = self.before(operation)
         ran = self.bot.ask(*operation.words)
         assert self._effect(operation, ran.request, before) == self.known[operation.name][1]
 
@@ -131,7 +137,7 @@ class Rounds:
 
     def _killed(self, operation: Operation, point: int) -> None:
         edges, expected = self.known[operation.name]
-        before = self.picture()
+        before = self.before(operation)
         cut = self.cut(operation.words, point)
         step, edge = cut.edges[-1]
         assert edge == edges[point][1]
@@ -154,10 +160,16 @@ class Rounds:
         passed = [name for name, e in cut.edges if e == "after"]
         assert all(edges_of(self.bot.left, name) == ["after"] for name in passed), where
 
+    def before(self, operation: Operation) -> Picture:
+        """The namespace as an operation finds it."""
+        if operation.lost:
+            self.world.lose(self._namespace)
+        return self.picture()
+
     def picture(self) -> Picture:
         """The namespace as it is."""
         there = self.world.get(f"/api/v1/namespaces/{self._namespace}") is not None
-        return picture(self.world, self._namespace if there else "default")
+        return picture(self.world, self._namespace, "" if there else "default")
 
     def _effect(self, operation: Operation, request: str, before: Picture) -> dict[str, Any]:
         seen = look(self.bot, request, self._namespace, operation.pods)

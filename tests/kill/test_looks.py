@@ -49,7 +49,7 @@ def test_every_look_matters_or_its_step_may_be_repeated(
         rounds.begin()
         for earlier in cycle.operations[: cycle.operations.index(operation)]:
             rounds.whole(earlier)
-        before = rounds.picture()
+        before = rounds.before(operation)
         cut = rounds.cut(("blind", *operation.words), point)
         killed = time.time()
         # A restart's mark has seconds.
