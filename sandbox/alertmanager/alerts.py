@@ -25,6 +25,18 @@ class BadAlert(ValueError):
     """An alert, or a silence, that Alertmanager refuses; the message is its own."""
 
 
+class Malformed(BadAlert):
+    """What was sent does not have the shape that the API states.
+
+    Attributes:
+        code: Of the check that failed: 602 for what is missing.
+    """
+
+    def __init__(self, message: str, code: int = 602) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True)
 class Alert:
     """One alert.
@@ -129,7 +141,7 @@ def read(given: Any, now: datetime, resolve_timeout: float) -> Alert:
         BadAlert: It is none.
     """
     if not isinstance(given, dict) or not isinstance(given.get("labels"), dict):
-        raise BadAlert("alerts.labels in body is required")
+        raise Malformed("labels in body is required")
     starts = _moment(given.get("startsAt"))
     ends = _moment(given.get("endsAt"))
     if starts is None:
@@ -168,7 +180,7 @@ def moment(text: str) -> datetime:
     except ValueError:
         found = None  # type: ignore[assignment]
     if found is None or found.tzinfo is None:
-        raise BadAlert(f"{text} is no date-time")
+        raise Malformed(f"{text} is no date-time", 601)
     return found.astimezone(UTC)
 
 

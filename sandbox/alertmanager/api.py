@@ -1,6 +1,7 @@
 """Alertmanager's HTTP API, version 2.
 
-Facts: `api/v2` of Alertmanager v0.31. Errors are bare strings, as JSON.
+Facts: `api/v2` of Alertmanager v0.31. Errors are bare strings, as JSON; what does not have the
+shape that the API states gets a code and a message.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sandbox.alertmanager import matchers
-from sandbox.alertmanager.alerts import Alert, BadAlert, api_stamp
+from sandbox.alertmanager.alerts import Alert, BadAlert, Malformed, api_stamp
 from sandbox.alertmanager.matchers import Matcher
 from sandbox.alertmanager.notifying import VERSION
 from sandbox.alertmanager.silences import NoSuchSilence
@@ -94,7 +95,7 @@ class Api:
     async def _post_alerts(self, request: web.Request) -> web.StreamResponse:
         given = await _body(request)
         if not isinstance(given, list):
-            raise BadAlert("alerts in body must be of type array")
+            raise Malformed("alerts in body must be of type array", 601)
         self._server.put(given)
         return web.Response()
 
@@ -161,6 +162,8 @@ def _answering(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
+        except Malformed as error:
+            return _json({"code": error.code, "message": str(error)}, 422)
         except BadAlert as error:
             return _json(str(error), 400)
         except NoSuchSilence:
@@ -192,12 +195,12 @@ def _filters(request: web.Request) -> list[Matcher]:
 def _flag(request: web.Request, name: str) -> bool:
     text = request.query.get(name, "true").lower()
     if text not in ("true", "false", "1", "0"):
-        raise BadAlert(f"{name} in query must be of type boolean: {json.dumps(text)}")
+        raise Malformed(f"{name} in query must be of type boolean: {json.dumps(text)}", 601)
     return text in ("true", "1")
 
 
 def _id(request: web.Request) -> str:
     found = request.match_info["id"]
     if not _ID.fullmatch(found):
-        raise BadAlert(f"silenceID in path must be of type uuid: {json.dumps(found)}")
+        raise Malformed(f"silenceID in path must be of type uuid: {json.dumps(found)}", 601)
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sandbox.alertmanager.alerts import BadAlert, quoted
+from sandbox.alertmanager.alerts import BadAlert, Malformed, quoted
 
 _FORM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s"=!~{},]+)\s*(=~|!~|!=|=)\s*(.*?)\s*', re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -59,9 +59,9 @@ def read(given: Any) -> Matcher:
         BadAlert: It is none.
     """
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        raise BadAlert("matchers.name in body is required")
+        raise Malformed("matchers.name in body is required")
     if not isinstance(given.get("value"), str):
-        raise BadAlert("matchers.value in body is required")
+        raise Malformed("matchers.value in body is required")
     equal = given.get("isEqual", True) is not False
     return Matcher(given["name"], given["value"], bool(given.get("isRegex")), equal)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.alertmanager import matchers
-from sandbox.alertmanager.alerts import BadAlert, api_stamp, moment
+from sandbox.alertmanager.alerts import BadAlert, Malformed, api_stamp, moment
 from sandbox.alertmanager.matchers import Matcher
 from sandbox.kube.jsonutil import Json
 
@@ -150,12 +150,12 @@ def _changeable(old: Silence, new: Silence, now: datetime) -> bool:
 
 def _read(given: Any, now: datetime) -> Silence:
     if not isinstance(given, dict):
-        raise BadAlert("silence in body is required")
+        raise Malformed("silence in body is required")
     for name in ("comment", "createdBy", "endsAt", "matchers", "startsAt"):
         if given.get(name) is None:
-            raise BadAlert(f"{name} in body is required")
+            raise Malformed(f"{name} in body is required")
     if not given["matchers"]:
-        raise BadAlert("matchers in body should have at least 1 items")
+        raise Malformed("matchers in body should have at least 1 items", 612)
     return Silence(
         id=str(given.get("id") or ""),
         matchers=tuple(matchers.read(item) for item in given["matchers"]),
