@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SPACING, SUMMARY_SPACING = 2.0, 15.0
+SPACING, SUMMARY_SPACING = 2.0, 10.0
 """Least seconds between two states of one root, and of one summary: edits are scarce."""
 LIVELY = 10
 """With so many lively threads the spacing of each is twice as long, with twice as many thrice."""
@@ -114,7 +114,7 @@ class Teller:
         """Tells all that may be told now; returns the seconds until something else may."""
         try:
             if self._monotonic() - self._swept >= SWEEP:
-                await self._sweep()
+                await self.sweep()
             return await self._round()
         except StoreUnavailable as error:
             log.error("alerts not told", why=str(error))
@@ -289,8 +289,12 @@ class Teller:
         key = found.id
         outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
 
-    async def _sweep(self) -> None:
-        """Looks after what no notification will: calm, refusals, the end of maintenance."""
+    async def sweep(self) -> None:
+        """Looks after what no notification will: calm, refusals, the end of maintenance.
+
+        Raises:
+            StoreUnavailable: Nothing was written; the next look does it.
+        """
         self._swept = self._monotonic()
         if self._outlet is not None:
             await self._store.write(self._calm)

@@ -29,22 +29,26 @@ class Scene:
         self.slack, self.folder = slack, folder
         self.product: Product | None = None
         self.settings: dict[str, Any] = {}
+        self.cluster: dict[str, Any] = {}
+        self.rest: dict[str, Any] = {}
+
+    def content(self) -> dict[str, Any]:
+        """What stands in `onprem.yaml`."""
+        return {
+            "state": {"directory": str(self.folder / "state")},
+            "clusters": {"main": {"kubeconfig": str(self.folder / "none"), **self.cluster}},
+            "slack": {
+                "api_url": self.slack.api_url,
+                "bot_token": self.slack.bot_token,
+                "app_token": self.slack.app_token,
+                "ops_channel": self.slack.workspace.channel("ops").id,
+            },
+            "alerts": {"listen": "127.0.0.1:0", "token": TOKEN, **self.settings},
+            **self.rest,
+        }
 
     def config(self) -> Config:
-        channel = self.slack.workspace.channel("ops").id
-        return Config.model_validate(
-            {
-                "state": {"directory": str(self.folder / "state")},
-                "clusters": {"main": {"kubeconfig": str(self.folder / "none")}},
-                "slack": {
-                    "api_url": self.slack.api_url,
-                    "bot_token": self.slack.bot_token,
-                    "app_token": self.slack.app_token,
-                    "ops_channel": channel,
-                },
-                "alerts": {"listen": "127.0.0.1:0", "token": TOKEN, **self.settings},
-            }
-        )
+        return Config.model_validate(self.content())
 
     @asynccontextmanager
     async def bot(self) -> AsyncIterator[Product]:
