@@ -29,7 +29,7 @@ _LABELS = ("deployment", "statefulset", "daemonset")
 def remarks(
     episode: Episode, silencings: Sequence[Silencing], escalated_at: int | None = None
 ) -> tuple[Sentence, ...]:
-    """What was done about an episode, besides who owns it: paragraphs of its root message.
+    """What was done about an episode, as paragraphs of its root message.
 
     Args:
         episode: As it is now.
@@ -37,7 +37,10 @@ def remarks(
         escalated_at: When somebody was called because nobody had taken it.
     """
     said: list[Sentence] = []
-    if escalated_at and not episode.owner:
+    if episode.owner:
+        since = (", ", When(episode.owned_at)) if episode.owned_at else ()
+        said.append(("Taken by ", Person(episode.owner, episode.owner_person), *since))
+    elif escalated_at:
         said.append(("Nobody has taken it; escalated ", When(escalated_at), "."))
     return (*said, *(silenced(one, episode.firing) for one in silencings if one.covers))
 

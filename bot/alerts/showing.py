@@ -43,12 +43,14 @@ def root(
     """
     acts = [act for act in condition.acts if _registered(act, known)]
     buttons = tuple(Button(act.label, "run", act.command) for act in acts if act.button)
+    # What has a name has many acts: those with a button are not spelled out as well.
+    spelled = [act for act in acts if not (name and act.button)]
     return Document.of(
         Title(condition.title, condition.tone),
         *(Text(sentence) for sentence in condition.why),
         *_listed([item.text for item in condition.items], condition.more),
         Text(("What to do: ", *condition.todo)) if condition.todo else None,
-        Note(tuple(_commands(acts, prefix))) if acts else None,
+        Note(tuple(_commands(spelled, prefix))) if spelled else None,
         Actions(buttons) if buttons else None,
         Note.of("Since ", When(since), *_place(cluster), *_name(name)),
     )

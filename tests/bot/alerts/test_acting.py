@@ -159,7 +159,9 @@ def test_remarks_tell_of_silences_and_of_an_escalation_until_somebody_has_it() -
     assert found[1].endswith("by ann: disks")
     assert len(found) == 2
     owned = replace(one, owner="slack:T1/ANN", owner_person="ann")
-    assert len(acting.remarks(owned, held, NOW)) == 1
+    found = [words(Document.of(Text(r))) for r in acting.remarks(owned, held, NOW)]
+    assert found[0].startswith("Taken by ann")
+    assert len(found) == 2
 
 
 def test_the_end_of_a_silence_says_how_much_still_fires() -> None:
