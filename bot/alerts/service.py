@@ -19,6 +19,7 @@ from bot.alerts.picturing import Illustrator, Studio
 from bot.alerts.presenting import Extras
 from bot.alerts.receiver import Receiver
 from bot.alerts.silencing import Silences
+from bot.alerts.sizing import sizes
 from bot.alerts.telling import Teller, Words
 from bot.errors import Failed
 from bot.render.document import Mono
@@ -195,11 +196,13 @@ class Alerts:
 
     def _extras(self, db: Database, episode: Episode) -> Extras:
         """What people did about an episode, and what they can do."""
+        config = self._around.config()
+        known = sizes(db, config, episode.cluster, acting.namespace_of(episode))
         held = alert_acts.of_episode(db, episode.id)
         called = alert_acts.escalated_at(db, episode.id)
         return Extras(
             acting.remarks(episode, held, called),
-            acting.acts(self._around.config(), episode, held),
+            acting.acts(config, episode, held, known),
         )
 
     async def _kept(self, look: Awaitable[object]) -> None:
