@@ -201,7 +201,7 @@ class _Look:
         yield self._change(name, "deleted", f"{name} deleted", Write("", 0), release)
 
     def _changed(self, old: Facts, now: Workload) -> Iterator[OutsideChange]:
-        fresh = [write for write in now.writes if old["written"].get(write.who) != write.at]
+        fresh = [write for write in now.writes if _fresh(old, write)]
         by: dict[Write, list[tuple[str, str]]] = {}
         for what, kind, text in _differences(old, now):
             write = now.owners.get(what) or (fresh[-1] if fresh else Write("", 0))
@@ -256,6 +256,12 @@ class _Look:
 
 
 _ORDER = ("deploy", "scale", "restart", "changed")
+
+
+def _fresh(old: Facts, write: Write) -> bool:
+    """Whether somebody wrote since; who only lost a field to another did not."""
+    at, fields = old["written"].get(write.who) or (0, 0)
+    return bool(write.at != at or write.fields > fields)
 
 
 def _differences(old: Facts, now: Workload) -> Iterator[tuple[str, str, str]]:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SLACK = 10 * SECOND
 """So far may the clocks of bot and cluster differ."""
-MAKERS = ("deploy", "rollback")
-"""Commands that make revisions of releases."""
 RESTORERS = ("restore",)
 """Commands after which everything may be new."""
 COMMANDS = ("deploy", "rollback", "restore", "uninstall", "scale", "restart")
@@ -29,12 +27,19 @@ COMMANDS = ("deploy", "rollback", "restore", "uninstall", "scale", "restart")
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """An operation of the bot: id, command, and when it ran (microseconds UTC; None: still)."""
+    """An operation of the bot.
+
+    Attributes:
+        began: Microseconds UTC.
+        ended: None while it runs.
+        done: It did what it was asked for.
+    """
 
     id: str
     command: str
     began: int
     ended: int | None
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Ours:
         """From the requests that began to run."""
         return cls(
             tuple(
-                Spell(r.id, r.command, r.started_at, r.finished_at)
+                Spell(r.id, r.command, r.started_at, r.finished_at, r.state == "done")
                 for r in requests
                 if r.started_at is not None
             )
@@ -56,12 +61,7 @@ class Ours:
 
     def under_way(self, at: int, commands: Collection[str] = COMMANDS) -> bool:
         """Whether one of these commands was at work then."""
-        return any(
-            spell.command in commands
-            and spell.began - SLACK <= at
-            and (spell.ended is None or at <= spell.ended + SLACK)
-            for spell in self.spells
-        )
+        return any(spell.command in commands and _within(spell, at) for spell in self.spells)
 
     def made(self, one: Revision, all_: Sequence[Revision], description: str | None) -> bool:
         """Whether the bot made that revision.
@@ -78,9 +78,18 @@ class Ours:
         if one.operation in ids and one.number == first:
             return True
         rolled_back = description is None or description.startswith("Rollback to ")
-        if rolled_back and self.under_way(one.made_at, MAKERS):
+        if rolled_back and any(_rolls_back(s) and _within(s, one.made_at) for s in self.spells):
             return True
         return self.under_way(one.made_at, RESTORERS)
+
+
+def _rolls_back(spell: Spell) -> bool:
+    """A deploy does, too, unless it succeeds."""
+    return spell.command == "rollback" or (spell.command == "deploy" and not spell.done)
+
+
+def _within(spell: Spell, at: int) -> bool:
+    return spell.began - SLACK <= at and (spell.ended is None or at <= spell.ended + SLACK)
 
 
 def owners(apps: Mapping[str, str]) -> str:

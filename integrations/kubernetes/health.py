@@ -18,6 +18,7 @@ from integrations.kubernetes.diagnosis import Problem, diagnose
 from integrations.kubernetes.errors import Forbidden, NotFound
 from integrations.kubernetes.kinds import NAMESPACE, NODE, POD
 from integrations.kubernetes.models import Object, Row, Table
+from integrations.kubernetes.usage import quantity
 from integrations.kubernetes.warned import seconds
 
 AT_ONCE = 8
@@ -138,14 +139,14 @@ def node_state(node: Object) -> NodeState:
     status, spec = node.get("status") or {}, node.get("spec") or {}
     conditions = {str(c.get("type")): c for c in status.get("conditions") or ()}
     ready = conditions.get("Ready") or {}
-    room = str((status.get("allocatable") or {}).get("pods") or "0")
+    room = (status.get("allocatable") or {}).get("pods") or "0"
     return NodeState(
         name=str(node["metadata"]["name"]),
         ready=ready.get("status") == "True",
         why=str(ready.get("message") or ready.get("reason") or "its kubelet has never reported"),
         pressures=tuple(p for p in _PRESSURES if (conditions.get(p) or {}).get("status") == "True"),
         cordoned=bool(spec.get("unschedulable")),
-        room=int(room) if room.isdecimal() else 0,
+        room=int(quantity(room)),
     )
 
 
