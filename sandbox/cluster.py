@@ -118,7 +118,7 @@ class PracticeCluster:
         self.alertmanager = PracticeAlertmanager(
             route.scaled(factor),
             children=[(Matcher("alertname", "Watchdog"), heartbeat.scaled(factor))],
-            clock=self.store.clock,
+            clock=lambda: self.store.clock(),
         )
         await self.alertmanager.start(ports[1])
         await self.prometheus.start(ports[0], self.alertmanager.take)

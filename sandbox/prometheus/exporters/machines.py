@@ -29,9 +29,9 @@ from sandbox.prometheus.steering import DISK_FILLING, NODE_BUSY
 JOB = "node-exporter"
 PORT = 9100
 _GIB = float(1 << 30)
-_CALM, _MOST = 0.08, 0.95
+_CALM, _MOST = 0.08, 0.98
 _IDLE, _BUSY = "idle", ("user", "system", "softirq", "iowait", "irq", "nice", "steal")
-_PARTS = (0.66, 0.22, 0.03, 0.05, 0.0, 0.04, 0.0)
+_PARTS = (0.68, 0.24, 0.03, 0.02, 0.0, 0.03, 0.0)
 _FILESYSTEMS = (
     ("/dev/sda2", "ext4", "/", 100 * _GIB, 0.34),
     ("/dev/sda1", "ext4", "/boot", 1 * _GIB, 0.21),
@@ -188,7 +188,7 @@ def _filesystem(part: str) -> Callable[[Scene], Iterable[Track]]:
             for device, kind, mount, size, used in _FILESYSTEMS:
                 level = used * share(f"{machine.name}{mount}", 0.85, 1.15)
                 acts = scene.steering.acts(DISK_FILLING, machine.name) if mount == "/" else []
-                ramps = [Ramp(a.start, a.end, scene.ramp, _FULL - level) for a in acts]
+                ramps = [Ramp(a.start, a.end, scene.ramp, _FULL - level * 0.9) for a in acts]
                 moving = wave(f"disk/{machine.name}{mount}", 0.06)
 
                 def left(

@@ -40,7 +40,7 @@ def _fullness(scene: Scene, namespace: str, name: str) -> Function:
     level = share(f"{namespace}/{name}", 0.22, 0.38)
     moving = wave(f"volume/{namespace}/{name}", 0.08)
     acts = scene.steering.acts(VOLUME_FILLING, name, f"{namespace}/{name}")
-    ramps = [Ramp(act.start, act.end, scene.ramp, _FULL - level) for act in acts]
+    ramps = [Ramp(act.start, act.end, scene.ramp, _FULL - level * 0.9) for act in acts]
 
     def part(times: Times) -> Floats:
         found = level * moving.value(times)
