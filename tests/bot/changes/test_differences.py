@@ -193,13 +193,7 @@ def test_what_is_kept_of_an_object_has_no_values_but_sizes_and_images() -> None:
             "name": "web",
             "namespace": "shop",
             "uid": "u",
-            "managedFields": [
-                {
-                    "manager": "x",
-                    "time": "2026-01-01T00:00:00Z",
-                    "fieldsV1": {"f:spec": {"f:a": {}}},
-                }
-            ],
+            "managedFields": [entry],
         },
         "spec": {
             "template": {
