@@ -2,9 +2,10 @@
 
 10,000 alerts in 60 s as 2,000 webhooks of 5, in 300 groups over 3 channels, each webhook delivered
 by both Alertmanagers of a pair. The practice Slack keeps Slack's own limits and answers 429 above
-them; restarts are commanded all the while. Then it is waited until what stands in Slack is right.
+them, and to every 20th second's calls besides; commands are typed all the while, every fifth one a
+restart. Then it is waited until what stands in Slack is right.
 
-    python -m bench.storm [--folder DIR] [--short]     DIR must be on a real disk
+    python -m bench.storm [--folder DIR] [--short] [--away SECONDS]     DIR must be on a real disk
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ class Plan:
     groups: int
     seconds: float
     commands: int
+    away: float = 0.0
 
 
-FULL = Plan(2_000, 5, 300, 60.0, 60)
-SHORT = Plan(200, 5, 60, 6.0, 6)
+FULL = Plan(2_000, 5, 300, 60.0, 300)
+SHORT = Plan(200, 5, 60, 6.0, 30)
+LIMITED = ("chat.postMessage", "chat.update")
 
 
 @dataclass
@@ -70,10 +73,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--folder", type=Path, default=None)
     options.add_argument("--short", action="store_true", help="a tenth of it, to try it out")
+    options.add_argument("--away", type=float, default=0.0, help="Slack is gone from the middle on")
     chosen = options.parse_args()
     print(rig.machine())
+    plan = replace(SHORT if chosen.short else FULL, away=chosen.away)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        return _measure(Path(folder), SHORT if chosen.short else FULL)
+        return _measure(Path(folder), plan)
 
 
 def _measure(folder: Path, plan: Plan) -> int:
@@ -86,7 +91,7 @@ def _measure(folder: Path, plan: Plan) -> int:
         people = rig.get(f"{slack['sandbox']}people")["people"]
         slack["admin"] = next(p["id"] for p in people if p["name"] == "adam")
         kubeconfig = Path(kube["kubeconfig"])
-        asyncio.run(ack.deployments(kubeconfig, plan.commands))
+        asyncio.run(ack.deployments(kubeconfig, plan.commands // 5))
         config = _configured(rig.configuration(folder, kubeconfig, slack, {}), slack)
         log = folder / "bot.log"
         with rig.bot(config, log) as bot:
@@ -94,12 +99,16 @@ def _measure(folder: Path, plan: Plan) -> int:
             print(f"bot ready, RSS {rig.rss(bot.pid):.0f} MB")
             port = _port(log)
             found = Measured()
+            disturbing = threading.Thread(target=_disturb, args=(slack, plan))
             commanding = threading.Thread(target=_command, args=(slack, plan, found))
             commanding.start()
+            disturbing.start()
             asyncio.run(_storm(plan, port, found))
             ended = time.monotonic()
             commanding.join()
+            disturbing.join()
             database = folder / "state" / "onprem.db"
+            ended = max(ended, time.monotonic()) if plan.away else ended
             found.right_after = _right(database, slack, ended)
             memory = rig.most_rss(bot.pid)
             limited = sum(one.get("event") == "Slack asks to wait" for one in _lines(log))
@@ -140,8 +149,10 @@ def _lines(log: Path) -> Iterator[dict[str, Any]]:
 
 def _command(slack: dict[str, Any], plan: Plan, found: Measured) -> None:
     commands = [
-        ack.command(slack, f"restart deployment/web-{n} --namespace bench")
-        for n in range(plan.commands)
+        ack.command(
+            slack, "whoami" if n % 5 else f"restart deployment/web-{n // 5} --namespace bench"
+        )
+        for n in range(plan.commands if not plan.away else plan.commands // 2)
     ]
     body = {"commands": commands, "per_second": plan.commands / plan.seconds}
     for delivery in rig.post(f"{slack['sandbox']}burst", body, timeout=600)["deliveries"]:
@@ -149,6 +160,22 @@ def _command(slack: dict[str, Any], plan: Plan, found: Measured) -> None:
             found.acks.append(delivery["milliseconds"])
         else:
             found.unacked += 1
+
+
+def _disturb(slack: dict[str, Any], plan: Plan) -> None:
+    """Slack says 429 now and then; when asked for, it is gone from the middle of the storm on."""
+    control = f"{slack['sandbox']}control"
+    for _ in range(3):
+        time.sleep(plan.seconds / 6)
+        faults = [
+            {"kind": "ratelimited", "method": method, "times": 2, "retry_after": 5}
+            for method in LIMITED
+        ]
+        rig.post(control, {"faults": faults})
+    if plan.away:
+        rig.post(control, {"away": True})
+        time.sleep(plan.away)
+        rig.post(control, {"away": False})
 
 
 async def _storm(plan: Plan, port: int, found: Measured) -> None:
@@ -274,7 +301,7 @@ def _told(plan: Plan, found: Measured, memory: float, database: Path, limited: i
         f"p99 {webhook:.1f} ms  max {max(found.webhooks):.1f} ms\n"
         f"alerts sent {wanted} twice, kept {rows[0]}, distinct {rows[1]}\n"
         f"groups {groups[0]}, of them {groups[1]} in {storms} summaries\n"
-        f"commands acked {len(found.acks)}/{plan.commands}  "
+        f"commands acked {len(found.acks)}, not {found.unacked}  "
         f"p50 {rig.percentile(found.acks, 0.5):.1f} ms  p99 {ack99:.1f} ms  "
         f"max {max(found.acks):.1f} ms\n"
         f"outbox {states}; Slack answered 429 {limited} times\n"

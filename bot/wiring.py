@@ -275,10 +275,9 @@ def _put_together(
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     sweeper = Sweeper(current, clusters, store, threads, clock)
     onlooker = Onlooker(Looking(current, clusters, store, clock))
-    return Product(
-        *(config, store, engine, desk, clusters, commands, terminal, surface),
-        *(watcher, sweeper, onlooker, alerts, tasks, artist, lock, clock, current),
-    )
+    asked = (config, store, engine, desk, clusters, commands, terminal, surface)
+    unasked = (watcher, sweeper, onlooker, alerts)
+    return Product(*asked, *unasked, tasks, artist, lock, clock, current)
 
 
 def _alerts(

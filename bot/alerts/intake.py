@@ -75,7 +75,7 @@ def settle(db: Database, episode: Episode, now: int) -> None:
 def _changes(
     episode: str, was: Mapping[str, AlertRow], notified: Sequence[Alert], now: int
 ) -> list[AlertRow]:
-    found = {}
+    found: dict[str, AlertRow] = {}
     for alert in notified:
         row = _changed(
             episode, found.get(alert.fingerprint) or was.get(alert.fingerprint), alert, now

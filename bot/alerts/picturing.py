@@ -131,9 +131,7 @@ class Illustrator:
     async def _add(self, episode: Episode) -> None:
         outlet = self._outlet
         storm = await self._store.read(lambda db: storms.raging(db, episode.channel))
-        found, seen = _Found(), ()
-        if not storm:
-            found, seen = await self._looked(episode)
+        found, seen = (_Found(), ()) if storm else await self._looked(episode)
         document = _told(found, seen)
 
         def work(db: Database) -> None:

@@ -168,7 +168,7 @@ def _one(row: AlertRow, episode: Episode) -> Sentence:
 
 def _summary(rows: Sequence[AlertRow]) -> Iterator[Sentence]:
     notes = rows[0].annotations if rows else {}
-    told = []
+    told: list[str] = []
     for name in ("summary", "message", "description"):
         text = cut(notes.get(name, ""), SUMMARY)
         if text and not any(text.rstrip(".") in other for other in told):
