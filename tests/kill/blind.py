@@ -7,9 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.registry import COMMANDS as SHIPPED
-from bot.spec import Effect
-
-NAMES = ("deploy", "rollback", "scale", "restart", "uninstall", "backup create")
+from bot.spec import Command, Effect
 
 
 class Blind:
@@ -36,8 +34,13 @@ def _blinded(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
     return blindly
 
 
-COMMANDS = tuple(
-    replace(command, name=f"blind {command.name}", aliases=(), run=_blinded(command.run))
-    for command in SHIPPED
-    if command.effect is Effect.CHANGE and command.name in NAMES
-)
+def blind(*names: str) -> tuple[Command[Any, Any], ...]:
+    """Shipped changes under `blind` and their names."""
+    return tuple(
+        replace(command, name=f"blind {command.name}", aliases=(), run=_blinded(command.run))
+        for command in SHIPPED
+        if command.effect is Effect.CHANGE and command.name in names
+    )
+
+
+COMMANDS = blind("deploy", "rollback", "scale", "restart", "uninstall", "backup create")
