@@ -173,6 +173,7 @@ def _notes(result: RestoreResult) -> tuple[Note, ...]:
             f"{count(restored.hooks_failed, 'restore hook')} in pods did not do its work: the "
             "data is not loaded. See the pods' log."
         )
+    bad += [f"{done.closed}."] if done.closed else []
     warn = [text for text in (skipped_words(restored),) if text]
     if result.untouched:
         warn.insert(0, f"The data of {listed(result.untouched, MOST)} was NOT rolled back.")

@@ -7,6 +7,7 @@ location is read-only here for as long as the restore takes (Velero's own advice
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from integrations.velero.client import Velero
     from integrations.velero.models import Backup, Location, Restore
 
+CLOSED_BY = "closed-by.onprem.io/"
+"""Begins the annotations of a location that is read-only for jobs: one for each."""
 SYNC = 180.0
 """Seconds for a backup to show up, unless the location says how often Velero looks (60 s)."""
 
@@ -160,33 +163,59 @@ def check_available(location: Location) -> None:
 
 
 async def close_to_writes(op: Op, velero: Velero, location: str) -> None:
-    """Makes a storage location read-only, as a step."""
+    """Makes a storage location read-only, as a step, and marks that this job needs it so."""
+    from integrations.velero.kinds import LOCATION
 
     async def close() -> str:
-        return (await velero.set_access_mode(location, "ReadOnly")).access_mode
+        marks = {f"{CLOSED_BY}{op.id}": ""}
+        body = {"metadata": {"annotations": marks}, "spec": {"accessMode": "ReadOnly"}}
+        await patiently(op, lambda: velero.patch_object(LOCATION, location, body))
+        return "ReadOnly"
 
     async def closed() -> str | None:
         found = await patiently(op, lambda: velero.location(location))
-        return found.access_mode if found.read_only else None
+        return found.access_mode if found.read_only and op.id in _closers(found) else None
 
     await op.step(f"make location {location} read-only", close, done=closed)
 
 
 async def open_to_writes(op: Op, velero: Velero, location: str) -> None:
-    """Gives a storage location its old mode back, as a step that a cancellation does not stop."""
+    """Takes this job's mark back, as a step that a cancellation does not stop.
+
+    The last job that needed the location read-only makes it writable again.
+    """
+    from integrations.kubernetes.errors import Conflict
+    from integrations.velero.kinds import LOCATION
+
+    async def patched(body: dict[str, Any]) -> dict[str, Any]:
+        return dict(await patiently(op, lambda: velero.patch_object(LOCATION, location, body)))
 
     async def reopen() -> str:
-        return await patiently(op, set_mode)
-
-    async def set_mode() -> str:
-        return (await velero.set_access_mode(location, "ReadWrite")).access_mode
+        while True:
+            raw = await patched({"metadata": {"annotations": {f"{CLOSED_BY}{op.id}": None}}})
+            if closers := _closers(Location.from_object(raw)):
+                return f"stays read-only for {listed(sorted(closers), 3)}"
+            version = raw["metadata"]["resourceVersion"]  # another job may close it just now
+            body = {"metadata": {"resourceVersion": version}, "spec": {"accessMode": "ReadWrite"}}
+            with contextlib.suppress(Conflict):
+                await patched(body)
+                return "ReadWrite"
 
     async def open_() -> str | None:
         found = await patiently(op, lambda: velero.location(location))
-        return None if found.read_only else found.access_mode
+        closers = _closers(found)
+        return None if op.id in closers or (found.read_only and not closers) else found.access_mode
+
+    from integrations.velero.models import Location
 
     name = f"make location {location} writable again"
     await op.step(name, reopen, done=open_, always=True)
+
+
+def _closers(location: Location) -> set[str]:
+    """The jobs that need a location read-only."""
+    marks = (key for key in location.annotations if key.startswith(CLOSED_BY))
+    return {key.removeprefix(CLOSED_BY) for key in marks}
 
 
 async def wait_for_backup(op: Op, velero: Velero, name: str, location: Location) -> None:
@@ -232,4 +261,5 @@ def mode_facts(location: Location | None) -> dict[str, Any]:
     """What the run must know about the location: its name, and whether to close and reopen it."""
     if location is None:
         return {}
-    return {"location": location.name, "close": not location.read_only}
+    close = not location.read_only or bool(_closers(location))
+    return {"location": location.name, "close": close}

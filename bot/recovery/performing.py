@@ -50,12 +50,14 @@ class Performed:
     Attributes:
         safety: The backup made first; empty without one.
         revision: The release's revision that Helm knows; None when nobody asked.
+        closed: That the storage location could not be made writable again; else empty.
     """
 
     restored: Restored
     health: Health
     safety: str = ""
     revision: int | None = None
+    closed: str = ""
 
 
 class Performing:
@@ -75,6 +77,7 @@ class Performing:
         self._velero: Velero = velero_of(cluster)
         self._safety = ""
         self._stage = ""
+        self._closed = ""
 
     async def run(self) -> Performed:
         """All of it.
@@ -95,7 +98,8 @@ class Performing:
             health = await self._health(restored)
         except OnpremError as error:
             raise self._told(error) from error
-        return Performed(restored, health, self._safety, await self._revision())
+        revision = await self._revision()
+        return Performed(restored, health, self._safety, revision, self._closed)
 
     def _told(self, error: OnpremError) -> OnpremError:
         """A failure with where it stands; before anything was touched, the failure alone."""
@@ -170,11 +174,25 @@ class Performing:
         try:
             await elsewhere.close_to_writes(self._op, self._velero, name)
             restored = await self._from_bucket(name)
-        except Exception:  # not a process that ends: the next one goes on with the restore
-            await elsewhere.open_to_writes(self._op, self._velero, name)
+        except OnpremError as error:  # not a process that ends: the next goes on with the restore
+            if said := await self._reopen(name):
+                hint = f"{error.hint.rstrip('.')}. {said}" if error.hint else said
+                raise type(error)(error.what, why=error.why, hint=hint) from error
             raise
-        await elsewhere.open_to_writes(self._op, self._velero, name)
+        self._closed = await self._reopen(name)
         return restored
+
+    async def _reopen(self, location: str) -> str:
+        """Makes the location writable; that it could not be is told beside the restore's result."""
+        try:
+            await elsewhere.open_to_writes(self._op, self._velero, location)
+        except OnpremError as error:
+            return (
+                f"Storage location {location} on {self._cluster.name} is still read-only, so that "
+                f"no backups are made there ({(error.why or error.what).rstrip('.')}): set its "
+                "`accessMode` to ReadWrite"
+            )
+        return ""
 
     async def _from_bucket(self, name: str) -> Restored:
         location = await patiently(self._op, lambda: self._velero.location(name))

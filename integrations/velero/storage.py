@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 from integrations.velero import kinds
@@ -21,6 +22,7 @@ class Location:
         validated_at: The server's last look at the store.
         synced_at: The server's last look for backups that other clusters made.
         sync_period: Seconds between two such looks; None for the server's own.
+        annotations: Of the object.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Location:
     validated_at: int | None
     synced_at: int | None
     sync_period: int | None
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def available(self) -> bool:
@@ -64,6 +67,7 @@ class Location:
             validated_at=micros(status.get("lastValidationTime")),
             synced_at=micros(status.get("lastSyncedTime")),
             sync_period=seconds(spec.get("backupSyncPeriod")),
+            annotations=dict(part(part(raw, "metadata"), "annotations")),
         )
 
 

@@ -13,7 +13,8 @@ from bot.errors import Failed, Refused
 from bot.store.db import Store
 from integrations.kubernetes.kinds import STATEFUL_SET
 from integrations.velero import kinds
-from tests.commands.conftest import Office, text_of
+from sandbox.kube.faults import Fault
+from tests.commands.conftest import Cut, Office, text_of
 from tests.commands.recovery import Recovery, open_recovery, shop_config
 from tests.commands.test_restore import backed_up
 
@@ -229,3 +230,38 @@ async def test_offered_commands_mean_the_same_cluster(
     with pytest.raises(Failed) as caught:
         await both.run("restore shop --replace --cluster spare")
     assert "`restore shop --replace --skip-safety --cluster spare` goes on" in caught.value.hint
+
+
+async def test_the_last_of_two_restores_makes_the_location_writable_again(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+    body = {"metadata": {"annotations": {"closed-by.onprem.io/other": ""}}}
+    await spare.kube.patch(kinds.LOCATION, "velero", "default", body)
+    await spare.velero.set_access_mode("default", "ReadOnly")
+    plan = await both.plan("restore shop --cluster spare")
+    assert plan.facts["close"] is True, "the other job's end would open it under this one"
+    result, _ = await both.run("restore shop --cluster spare", plan)
+    assert result.ok
+    assert await mode(spare) == "ReadOnly", "the other job still needs it so"
+    left = (await spare.velero.location("default")).annotations
+    assert [key for key in left if key.startswith("closed-by")] == ["closed-by.onprem.io/other"]
+
+
+async def test_a_location_that_stays_closed_does_not_hide_what_was_restored(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await backed_up(both, main)
+
+    class Then(Cut):
+        def boundary(self, request_id: str, step: str, edge: str) -> None:
+            if (step, edge) == ("read what became of each object", "after"):
+                path = "*/backupstoragelocations/*"
+                spare.practice.server.faults.add(Fault(403, None, method="PATCH", path=path))
+
+    result, document = await both.run("restore shop --cluster spare", cut=Then())
+    assert result.ok
+    assert document.headline == "shop is restored and ready on spare"
+    said = text_of(document)
+    assert "Storage location default on spare is still read-only" in said
+    assert "accessMode" in said
