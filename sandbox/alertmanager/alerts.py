@@ -178,8 +178,8 @@ def moment(text: str) -> datetime:
         short = _FRACTION.sub(lambda found: "." + found[1][:6].ljust(6, "0"), text)
         found = datetime.fromisoformat(short)
     except ValueError:
-        found = None  # type: ignore[assignment]
-    if found is None or found.tzinfo is None:
+        raise Malformed(f"{text} is no date-time", 601) from None
+    if found.tzinfo is None:
         raise Malformed(f"{text} is no date-time", 601)
     return found.astimezone(UTC)
 

@@ -36,7 +36,7 @@ class Database:
     def select(self, matchers: Sequence[Matcher], start: int, end: int) -> list[Samples]:
         """Return the series that fit, with their samples after `start` up to `end` (ms)."""
         end = min(end, self.scene.history.now())
-        found = []
+        found: list[Samples] = []
         for track in self.tracks(matchers):
             samples = self._scrapes.samples(track, start, end)
             if samples is not None:

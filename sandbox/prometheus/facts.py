@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,7 +246,7 @@ def scaler(obj: Json) -> Scaler:
     )
 
 
-READERS = {
+READERS: dict[str, Callable[[Json], Fact]] = {
     PODS.key: pod,
     NODES.key: node,
     DEPLOYMENTS.key: deployment,

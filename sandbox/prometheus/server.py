@@ -21,8 +21,7 @@ from sandbox.prometheus.tempo import Tempo
 
 if TYPE_CHECKING:
     from sandbox.prometheus.database import Database, Spoiling
-    from sandbox.prometheus.promql import Samples, Value
-    from sandbox.prometheus.promql.values import Times
+    from sandbox.prometheus.promql.values import Samples, Times, Value
     from sandbox.prometheus.scraping import Scrapes
 
 

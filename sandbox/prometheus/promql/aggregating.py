@@ -24,11 +24,11 @@ _Fold = Callable[[Floats, Flags], Floats]
 
 
 def _sum(values: Floats, present: Flags) -> Floats:
-    return np.where(present, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(present, values, 0.0).sum(axis=0))
 
 
 def _mean(values: Floats, present: Flags) -> Floats:
-    return _sum(values, present) / np.maximum(present.sum(axis=0), 1)
+    return np.asarray(_sum(values, present) / np.maximum(present.sum(axis=0), 1))
 
 
 def _variance(values: Floats, present: Flags) -> Floats:

@@ -185,7 +185,7 @@ def _result(many: Labels, one: Labels, matching: Matching, drop_name: bool) -> L
 def _set(op: str, left: Vector, right: Vector, matching: Matching, steps: int) -> Vector:
     def covered(vector: Vector) -> dict[Labels, Flags]:
         return {
-            key: vector.present[numbers].any(axis=0)
+            key: np.asarray(vector.present[numbers].any(axis=0))
             for key, numbers in _by_key(vector, matching).items()
         }
 

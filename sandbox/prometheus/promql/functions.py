@@ -63,7 +63,7 @@ def clamped(vector: Vector, low: Floats, high: Floats, steps: int) -> Vector:
 
 def absent(vector: Vector, labels: Labels, steps: int) -> Vector:
     """`absent`: 1 wherever there is no series, with the labels that were asked for."""
-    nowhere = ~vector.present.any(axis=0) if len(vector) else np.ones(steps, dtype=bool)
+    nowhere: Flags = np.logical_not(vector.present).all(axis=0)
     return stacked([(labels, np.ones(steps), nowhere)], steps)
 
 
@@ -149,7 +149,8 @@ def _quantiles(
         if pattern.any():
             inner = counts[np.ix_(pattern, columns)]
             found[columns] = _interpolated(rank[columns], bounds[pattern], inner)
-    return found, present.any(axis=0)
+    there: Flags = np.asarray(present.any(axis=0))
+    return found, there
 
 
 def _interpolated(rank: Floats, bounds: Floats, counts: Floats) -> Floats:
