@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ from bot.recovery.apps import (
     elsewhere,
     of_cluster,
     velero_of,
+    word_target,
 )
 from bot.recovery.finding import find_backup
 from bot.recovery.loglines import Line, serious
@@ -49,6 +51,7 @@ MOST = 20
 """Backups shown unless all are asked for."""
 LINES = 20
 """Errors and warnings of a log that are told apart from it."""
+_RESTORE = re.compile(r"(.+-[0-9]{14})-[0-9a-z]+")
 READ_SECONDS = 60.0
 """Downloads from the store go through requests that the server answers one by one."""
 
@@ -217,8 +220,30 @@ async def the_backup(ctx: Ctx, velero: Velero, word: str) -> Backup:
 
 
 @dataclass(frozen=True)
+class Logged:
+    """What `backup logs` takes."""
+
+    backup: Annotated[
+        str, Arg("Backup or restore; an app or a series means its newest backup",
+                 check=check_object)
+    ]  # fmt: skip
+    cluster: Annotated[
+        str, Arg("Cluster, when not the usual one", flag=True, complete="clusters")
+    ] = ""
+
+
+def log_target(scope: Scope, p: Logged) -> Target:
+    """`target=` of `backup logs`: a restore is called as its backup, and then by its job."""
+    found = backup_target(scope, p)
+    of_restore = _RESTORE.fullmatch(p.backup)
+    if found.app or not of_restore:
+        return found
+    return word_target(scope, of_restore[1], p.cluster)
+
+
+@dataclass(frozen=True)
 class Log:
-    """Velero's log of a backup, and the lines of it that matter."""
+    """Velero's log of a backup or restore, and the lines of it that matter."""
 
     name: str
     lines: tuple[Line, ...]
@@ -250,18 +275,26 @@ def view_log(result: Log, now: int) -> Document:
     "backup logs",
     effect=Effect.READ,
     role=Role.OPERATOR,
-    params=Named,
-    target=backup_target,
+    params=Logged,
+    target=log_target,
     view=view_log,
     examples=("backup logs parseserver-backup-20261122101500", "backup logs parse"),
     timeout=READ_SECONDS,
 )
-async def logs(ctx: Ctx, p: Named) -> Log:
-    """Show Velero's log of a backup: errors and warnings first, the whole as a file."""
+async def logs(ctx: Ctx, p: Logged) -> Log:
+    """Show Velero's log of a backup or restore: errors and warnings first, the whole as a file."""
+    from integrations.velero.errors import NoSuchRestore
+
     velero = velero_of(ctx.cluster)
-    backup = await the_backup(ctx, velero, p.backup)
-    text = await velero.logs("Backup", backup.name)
-    return Log(backup.name, serious(text), text)
+    try:
+        restore = await velero.restore(p.backup)
+    except NoSuchRestore:
+        backup = await the_backup(ctx, velero, p.backup)
+        text = await velero.logs("Backup", backup.name)
+        return Log(backup.name, serious(text), text)
+    check_owner(ctx.target, restore.name, restore.labels)
+    text = await velero.logs("Restore", restore.name)
+    return Log(restore.name, serious(text), text)
 
 
 COMMANDS = (list_backups, logs)

@@ -200,6 +200,9 @@ def _buttons(result: RestoreResult) -> tuple[Button, ...]:
     buttons = []
     if result.app and result.done.revision is not None:
         buttons.append(Button("Status", "run", command=f"status {result.app}{where}"))
+    if not result.done.restored.ok and result.done.restored.name:
+        line = f"backup logs {result.done.restored.name}{where}"
+        buttons.append(Button("Velero's log", "run", command=line))
     if result.describe:
         buttons.append(
             Button("The backup", "run", command=f"backup describe {result.backup}{where}")

@@ -93,7 +93,7 @@ class Performing:
                 raise Failed(
                     f"Velero did not restore {restored.backup}",
                     why=restored.why,
-                    hint=f"Mend that and ask again; restore {restored.name} has Velero's log",
+                    hint=f"`backup logs {restored.name}{self._where}` shows Velero's log",
                 )
             health = await self._health(restored)
         except OnpremError as error:
@@ -111,10 +111,11 @@ class Performing:
         back = ""
         if self._safety:
             back = f". `{self._again(self._safety)}` goes back to how it was"
+        log = f"{error.hint.rstrip('.')}. " if "backup logs" in error.hint else ""
         return Failed(
             self._stage,
             why=why,
-            hint=f"`{self._again(str(self._facts['backup']))}` goes on{back}",
+            hint=f"{log}`{self._again(str(self._facts['backup']))}` goes on{back}",
             detail=error.detail,
         )
 
@@ -154,8 +155,11 @@ class Performing:
 
     def _again(self, word: str) -> str:
         """The command that goes on at once, in this very cluster."""
-        where = at_cluster(self._ctx.scope, self._cluster.name)
-        return f"restore {word} --replace --skip-safety{where}"
+        return f"restore {word} --replace --skip-safety{self._where}"
+
+    @property
+    def _where(self) -> str:
+        return at_cluster(self._ctx.scope, self._cluster.name)
 
     @property
     def _app(self) -> AppRef:

@@ -207,6 +207,12 @@ async def test_an_object_that_fails_is_named(recoverable: Office, recovery: Reco
     assert document.headline.startswith("shop was not restored completely on main: 1 error: ")
     assert "a fault was asked for" in text_of(document)
     assert render(document).blocks
+    name = result.done.restored.name
+    assert f"backup logs {name}" in text_of(document)
+    log, shown = await recoverable.read(f"backup logs {name}")
+    assert log.name == name
+    assert "a fault was asked for" in text_of(shown)
+    assert recoverable.parsed(f"backup logs {name}")[2].target.app == "shop"
 
 
 async def test_an_app_that_does_not_come_up_is_told_though_velero_says_completed(
