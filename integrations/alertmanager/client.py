@@ -137,7 +137,7 @@ class Alertmanager:
 
         Raises:
             SilenceNotFound: There is none of that id.
-            AlertmanagerError: It cannot be used, or the silence has ended already.
+            AlertmanagerError: It cannot be used. Ending a silence twice does no harm.
         """
         await self._ask("DELETE", f"/silence/{quote(silence, safe='')}")
 
