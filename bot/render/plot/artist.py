@@ -229,4 +229,9 @@ def _environment(folder: Path) -> dict[str, str]:
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     paths = [str(Path(bot.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(filter(None, paths))
-    return passed_on | {"MPLCONFIGDIR": str(folder), "PYTHONPATH": path}
+    # Nothing here multiplies matrices, so nobody needs a thread for each processor.
+    return passed_on | {
+        "MPLCONFIGDIR": str(folder),
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": path,
+    }

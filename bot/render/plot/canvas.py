@@ -148,7 +148,7 @@ class Canvas:
 
     def png(self) -> bytes:
         """The sheet as a file."""
-        drawn = FigureCanvasAgg(self._figure)
+        drawn: Any = FigureCanvasAgg(self._figure)
         drawn.draw()
         pixels = Image.frombuffer("RGBA", self._size, drawn.buffer_rgba(), "raw", "RGBA", 0, 1)
         image = pixels.convert("RGB")

@@ -69,7 +69,7 @@ def render(chart: Chart) -> bytes:
 def _header(canvas: Canvas, chart: Chart, several: bool) -> None:
     """Title and subtitle; with several panels the time zone, for all of them."""
     title, subtitle = Style(theme.TITLE, bold=True), Style(theme.TEXT, theme.QUIET)
-    room = theme.WIDTH - 2 * theme.EDGE
+    room: float = theme.WIDTH - 2 * theme.EDGE
     canvas.text(theme.EDGE, 40, fitted(chart.title, title, room), title)
     if several:
         where = zone_text(chart.timezone, chart.end / 1e6)

@@ -24,7 +24,7 @@ _NUMBERS = "d"
 
 def pack(picture: Picture) -> bytes:
     """One frame: its length, that of its words, words, numbers."""
-    numbers = array(_NUMBERS)
+    numbers: array[float] = array(_NUMBERS)
     if isinstance(picture, Bars):
         words = {"bars": asdict(picture)}
     else:
@@ -65,7 +65,7 @@ def unpack(body: bytes) -> Picture:
     if "bars" in words:
         bars = words["bars"]
         return Bars(**bars | {"bars": tuple(Bar(**bar) for bar in bars["bars"])})
-    numbers = array(_NUMBERS)
+    numbers: array[float] = array(_NUMBERS)
     numbers.frombytes(body[start:])
     return _unpacked(words["chart"], numbers)
 

@@ -102,4 +102,5 @@ def _beyond(limit: Limit, line: Line) -> Numbers:
     """The moments (seconds) of the points beyond it; NaN is beyond nothing."""
     values = np.array(line.values)
     beyond = values < limit.value if limit.below else values > limit.value
-    return np.array(line.times)[beyond & np.isfinite(values)]
+    times: Numbers = np.array(line.times)[beyond & np.isfinite(values)]
+    return times

@@ -63,7 +63,7 @@ def _placed(
     """The texts, as far as they find room."""
     style = Style(size)
     free = [left] * ROWS
-    placed = []
+    placed: list[Flag] = []
     for group, start in zip(groups, starts, strict=True):
         text = fitted(_text(group), style, WIDEST)
         wide = length(text, style)

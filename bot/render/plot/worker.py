@@ -15,6 +15,7 @@ import sys
 import warnings
 from typing import IO
 
+from bot.render.plot import bars, charts
 from bot.render.plot.frames import FAILED, LENGTH, PNG, unpack
 from bot.render.plot.pictures import Bar, Bars, Chart, Line, Panel, Picture
 
@@ -42,13 +43,7 @@ def main() -> None:
 
 def render(picture: Picture) -> bytes:
     """Draws here and now."""
-    if isinstance(picture, Bars):
-        from bot.render.plot import bars
-
-        return bars.render(picture)
-    from bot.render.plot import charts
-
-    return charts.render(picture)
+    return bars.render(picture) if isinstance(picture, Bars) else charts.render(picture)
 
 
 def rehearse() -> None:
