@@ -12,8 +12,10 @@ from bot.errors import UsageError
 from bot.graphs.catalogue import AppPods, Catalogue, Graph, Threshold
 from bot.graphs.series import RATE, WIDTH, Question, question, step_of
 from bot.names import check_namespace, check_object
+from bot.releases.targets import apps_on
 
 if TYPE_CHECKING:
+    from bot.config import Config
     from bot.config.graphs import JobKind
     from bot.graphs.window import Window
     from integrations.prometheus import Series
@@ -77,15 +79,19 @@ def choose(
     return Choice(own, Question(asked, start, end, max(step, RATE // 20)), own=True)
 
 
-def command(catalogue: Catalogue, labels: Mapping[str, str], app: str) -> str:
+def command(catalogue: Catalogue, config: Config, cluster: str, labels: Mapping[str, str]) -> str:
     """The command that shows an alert's graph; empty when there is none.
 
     Args:
         catalogue: All named graphs.
+        config: The configuration, for the app that the labels name.
+        cluster: Where.
         labels: What all alerts of the group share.
-        app: The configured app that it is about; empty when it is about none.
     """
     graph = catalogue.of_alert(labels.get("alertname", ""))
+    there = labels.get("namespace", "")
+    apps = [one.name for one in apps_on(config, cluster) if there and one.namespace == there]
+    app = apps[0] if len(apps) == 1 else ""
     if graph is None or (graph.scope == "app" and not app):
         return ""
     words = [f"graph {graph.name}"]
@@ -94,6 +100,8 @@ def command(catalogue: Catalogue, labels: Mapping[str, str], app: str) -> str:
     node = labels.get("node", "")
     if node and check_object(node) is None and "node" in graph.places:
         words.append(f"--node {node}")
+    if len(config.clusters) > 1:
+        words.append(f"--cluster {cluster}")
     return " ".join(words)
 
 

@@ -57,12 +57,14 @@ class News:
         firing: How many joined, or came back.
         resolved: How many ended.
         lost: How many Alertmanager does not know any more.
+        back: By what the thread has heard, nothing fired any more.
     """
 
     rows: tuple[AlertRow, ...] = ()
     firing: int = 0
     resolved: int = 0
     lost: int = 0
+    back: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.firing or self.resolved or self.lost)
@@ -107,9 +109,17 @@ def ended(episode: Episode, began: int, ended_at: int) -> Document:
     return showing.ended(began, ended_at, well)
 
 
-def news(episode: Episode, found: News) -> Document:
-    """The reply about alerts that joined, came back or ended while others fire on."""
+def news(episode: Episode, found: News, called: Sequence[str] = ()) -> Document:
+    """The reply about alerts that joined, came back or ended.
+
+    Args:
+        episode: The episode.
+        found: What its thread has not heard of.
+        called: Whom to call when nothing fired any more before: an edit of the root calls nobody.
+    """
+    back = (Text.of("It is back: ", episode.title), *map(Text, _calls(called)))
     parts = [
+        *(back if found.back else ()),
         *_group("New", FIRING, found.firing, found.rows, episode),
         *_group("Resolved", RESOLVED, found.resolved, found.rows, episode),
         *_group("Lost sight of", LOST, found.lost, found.rows, episode),

@@ -6,6 +6,7 @@ is refused with a 4xx; and that is told to people, since nobody reads Alertmanag
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -22,6 +23,7 @@ BODY = 1024 * 1024
 """Bytes; a few hundred alerts. `max_alerts` of the receiver keeps Alertmanager below it."""
 AT_ONCE = 64
 """Notifications in work; more are asked to come again."""
+READ_SECONDS = 10.0
 AGAIN = {"Retry-After": "5"}
 
 Take = Callable[[Delivery], Awaitable[None]]
@@ -101,8 +103,11 @@ class Receiver:
 
     async def _taken(self, cluster: str, request: web.Request) -> web.Response:
         try:
-            body = await request.read()
+            async with asyncio.timeout(READ_SECONDS):
+                body = await request.read()
             delivery = read(cluster, body)
+        except TimeoutError:
+            return _said(503, f"it did not arrive within {READ_SECONDS:.0f} s", AGAIN)
         except web.HTTPRequestEntityTooLarge:
             why = f"it is larger than {BODY // 1024} KiB; set max_alerts of the receiver to 200"
             return await self._no(cluster, 413, why)

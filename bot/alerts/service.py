@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.alerts import acting, heartbeat, intake
+from bot.alerts import acting, choosing, heartbeat, intake
 from bot.alerts.condition import Act, Condition, Findings
 from bot.alerts.escalation import Escalation
 from bot.alerts.heartbeat import Heartbeats
@@ -22,6 +22,7 @@ from bot.alerts.silencing import Silences
 from bot.alerts.sizing import sizes
 from bot.alerts.telling import Teller, Words
 from bot.errors import Failed
+from bot.graphs.catalogue import load
 from bot.render.document import Mono
 from bot.store import alert_acts
 from bot.tasks import Tasks
@@ -200,9 +201,11 @@ class Alerts:
         known = sizes(db, config, episode.cluster, acting.namespace_of(episode))
         held = alert_acts.of_episode(db, episode.id)
         called = alert_acts.escalated_at(db, episode.id)
+        acts = acting.acts(config, episode, held, known)
+        graph = choosing.command(load(config), config, episode.cluster, episode.shared)
         return Extras(
             acting.remarks(episode, held, called),
-            acting.acts(config, episode, held, known),
+            (*acts, Act("Graph", graph)) if graph else acts,
         )
 
     async def _kept(self, look: Awaitable[object]) -> None:

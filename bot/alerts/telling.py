@@ -252,13 +252,15 @@ class Teller:
     def _reply(self, db: Database, episode: Episode) -> Document | None:
         rows, counts = alert_news.news(db, episode.id, 3 * showing.MOST_ITEMS)
         found = News(
-            tuple(rows), counts.get(FIRING, 0), counts.get(RESOLVED, 0), counts.get(LOST, 0)
+            tuple(rows),
+            *(counts.get(status, 0) for status in (FIRING, RESOLVED, LOST)),
+            back=alert_news.over_as_told(db, episode.id),
         )
         if not found:
             return None
         if episode.closed_at is not None:
             return presenting.ended(episode, *self._span(db, episode))
-        return presenting.news(episode, found)
+        return presenting.news(episode, found, self._route(episode).mentions)
 
     def _span(self, db: Database, episode: Episode) -> tuple[int, int]:
         """From when to when an episode lasted, by one and the same clock where that is known."""

@@ -52,6 +52,12 @@ def news(db: Database, episode: str, limit: int) -> tuple[list[AlertRow], dict[s
     return [made_alert(row) for row in reversed(rows)], {row["status"]: row["n"] for row in counts}
 
 
+def over_as_told(db: Database, episode: str) -> bool:
+    """Whether, by what its thread has heard, nothing of an episode fires."""
+    sql = "SELECT 1 FROM alerts WHERE episode = ? AND told = 'firing' LIMIT 1"
+    return first(db, sql, [episode]) is None
+
+
 def mark_told(db: Database, episode: str) -> None:
     """Writes down that a thread has heard of all its alerts."""
     changed(

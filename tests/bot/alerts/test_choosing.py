@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.alerts.choosing import choose, command, expression, matching, threshold
+from bot.config import Config
 from bot.graphs.catalogue import load
 from bot.graphs.window import Window
 from integrations.prometheus import Series
@@ -86,7 +87,22 @@ def test_of_an_expression_only_the_lines_of_the_alerts_are_shown() -> None:
 
 
 def test_the_command_for_the_graph_of_an_alert() -> None:
-    assert command(load(), {"alertname": "NodeCPUHighUsage", "node": "w1"}, "") == (
-        "graph cpu --node w1"
+    config = configured("main")
+    cpu = {"alertname": "NodeCPUHighUsage", "node": "w1"}
+    assert command(load(), config, "main", cpu) == "graph cpu --node w1"
+    assert command(load(), configured("main", "spare"), "main", cpu).endswith("--cluster main")
+    pods = {"alertname": "KubePodNotReady", "namespace": "parse"}
+    assert "--app parse" in command(load(), config, "main", pods)
+    assert "--app" not in command(load(), config, "main", {**pods, "namespace": "other"})
+    assert command(load(), config, "main", {"alertname": "ShopQueue"}) == ""
+
+
+def configured(*clusters: str) -> Config:
+    return Config.model_validate(
+        {
+            "state": {"directory": "/nowhere"},
+            "clusters": {name: {} for name in clusters},
+            "default_cluster": clusters[0],
+            "apps": {"parse": {"namespace": "parse", "chart": "builtin:parse-server"}},
+        }
     )
-    assert command(load(), {"alertname": "ShopQueue"}, "parse") == ""

@@ -136,7 +136,10 @@ async def test_an_episode_closes_with_its_duration_by_the_alerts_own_clock(
     assert room.answers == ["Over after 42 min.\n"]
 
 
-async def test_what_comes_back_goes_on_in_its_thread(desk: Desk, room: Room, clock: Clock) -> None:
+async def test_what_comes_back_goes_on_in_its_thread(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
     await desk.notify(alert(START))
     await desk.tell()
     await desk.notify(alert(START, ended=clock.now))
@@ -145,7 +148,16 @@ async def test_what_comes_back_goes_on_in_its_thread(desk: Desk, room: Room, clo
     await desk.tell()
     assert len(room.roots) == 1
     assert "Over" not in room.edits[-1]
-    assert "PodsNotReady" in room.answers[-1]
+    assert "It is back: PodsNotReady" in room.answers[-1]
+    assert "S1" in room.answers[-1], "an edit calls nobody"
+
+
+async def test_what_changes_hands_is_not_back(desk: Desk, room: Room) -> None:
+    await desk.notify(alert(START, pod="a"))
+    await desk.tell()
+    await desk.notify(alert(START, pod="a", ended=START + MINUTE), alert(START, pod="b"))
+    await desk.tell()
+    assert "It is back" not in room.answers[-1]
 
 
 async def test_a_kill_between_hearing_and_telling_loses_and_repeats_nothing(
