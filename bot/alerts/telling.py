@@ -253,7 +253,9 @@ class Teller:
         rows, counts = alert_news.news(db, episode.id, 3 * showing.MOST_ITEMS)
         found = News(
             tuple(rows),
-            *(counts.get(status, 0) for status in (FIRING, RESOLVED, LOST)),
+            firing=counts.get(FIRING, 0),
+            resolved=counts.get(RESOLVED, 0),
+            lost=counts.get(LOST, 0),
             back=alert_news.over_as_told(db, episode.id),
         )
         if not found:
