@@ -113,12 +113,15 @@ class PracticePrometheus:
 
     # -- queries ---------------------------------------------------------------------------
 
-    def query(self, query: str, moment: int) -> Value | list[Samples]:
+    def query(
+        self, query: str, moment: int, database: Database | None = None
+    ) -> Value | list[Samples]:
         """Answer an instant query.
 
         Args:
             query: PromQL.
             moment: When, in ms.
+            database: For several queries of one moment, from `database`.
 
         Raises:
             QueryError: It cannot be answered.
@@ -128,7 +131,7 @@ class PracticePrometheus:
         from sandbox.prometheus.promql import evaluate, parse
 
         steps = np.array([moment], dtype=np.int64)
-        return evaluate(parse(query), self._database(), steps)
+        return evaluate(parse(query), database or self.database(), steps)
 
     def range(
         self, query: str, start: int, end: int, step: int
@@ -143,7 +146,7 @@ class PracticePrometheus:
         from sandbox.prometheus.promql import QueryError, Text, evaluate, parse
 
         steps = np.arange(start, end + 1, step, dtype=np.int64)
-        found = evaluate(parse(query), self._database(), steps)
+        found = evaluate(parse(query), self.database(), steps)
         if isinstance(found, list | Text):
             kind = "range vector" if isinstance(found, list) else "string"
             raise QueryError(
@@ -160,7 +163,7 @@ class PracticePrometheus:
         """
         from sandbox.prometheus.promql.evaluating import selected
 
-        return [dict(s.labels) for s in selected(selector, self._database(), start, end)]
+        return [dict(s.labels) for s in selected(selector, self.database(), start, end)]
 
     def targets(self) -> list[Json]:
         """Whom it asks, as its API tells it."""
@@ -176,12 +179,13 @@ class PracticePrometheus:
                 "lastError": "" if up else "context deadline exceeded",
                 "health": "up" if up else "down",
             }
-            for labels, there, answered in targets(self._database().scene)
+            for labels, there, answered in targets(self.database().scene)
             if there[0] <= now < there[1]
             for up in [any(start <= now < end for start, end in answered)]
         ]
 
-    def _database(self) -> Database:
+    def database(self) -> Database:
+        """The samples as of now."""
         from sandbox.prometheus.database import Database, Spoiling
         from sandbox.prometheus.history import BEFORE
         from sandbox.prometheus.scene import Scene
