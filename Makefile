@@ -33,9 +33,11 @@ lint: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready-dev
 	@$(BIN)/python -m bot.reference > docs/commands.md
+	@$(BIN)/python -m tests.lab.graphs.page
 
 pictures: $(VENV)/.ready-dev
 	@$(BIN)/python -m sandbox.pictures docs/pictures
+	@$(BIN)/python -m sandbox.graphs docs/pictures/graphs
 
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and there is no $(PYTHON). Install it (Debian, Ubuntu: apt install python3 python3-venv), or set PYTHON=…"; exit 1; }
