@@ -83,6 +83,7 @@ class Graphed:
         step: Seconds between two points.
         missing: Why there are no numbers; empty when there are.
         notes: What must be known with them.
+        infos: What Prometheus remarks about the query.
         changes: What changed in that time, newest first.
         drawn: The picture, where one can be shown.
         flags: What to add to a command so that it is about the same.
@@ -98,6 +99,7 @@ class Graphed:
     numbers: tuple[Numbers, ...]
     missing: str
     notes: tuple[str, ...]
+    infos: tuple[str, ...]
     changes: tuple[ChangeSeen, ...]
     drawn: Drawn
     flags: str
@@ -128,6 +130,7 @@ def view_graph(result: Graphed, now: int) -> Document:
         None if drawn.seen else asking.table_of(result.changes, now),
         Image(drawn.png, f"{result.name}.png", drawn.alt, shared=True) if drawn.picture else None,
         *asking.remarks(drawn, result.notes, result.missing),
+        *map(Note.of, result.infos),
         Note.of(f"{count(rest, 'line')} more, not as high.") if rest and not drawn.seen else None,
         _actions(result),
     )
@@ -188,6 +191,7 @@ async def graph(ctx: Ctx, p: GraphParams) -> Graphed:
         numbers=numbers_of(chosen, fetched),
         missing="" if fetched.lines else nothing(chosen),
         notes=fetched.notes,
+        infos=fetched.infos,
         changes=seen,
         drawn=drawn,
         flags=where.flags,

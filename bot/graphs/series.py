@@ -41,6 +41,7 @@ class Fetched:
         end: Seconds since 1970 of the last one.
         step: Seconds between two points.
         notes: What must be known with the numbers: warnings of Prometheus, values left out.
+        infos: What Prometheus remarks about the query itself.
     """
 
     lines: tuple[Line, ...]
@@ -48,6 +49,7 @@ class Fetched:
     end: float
     step: float
     notes: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
 
 
 def step_of(seconds: float, width: int) -> int:
@@ -101,8 +103,8 @@ def numbers(graph: Graph, asked: Question, found: RangeResult) -> Fetched:
     """The answer as lines; gaps stay gaps, and what is no number is told."""
     lines = tuple(_line(label, one, asked.step) for label, one in _labelled(graph, found.series))
     told = tuple(line for line in lines if any(map(math.isfinite, line.values)))
-    notes = (*found.warnings, *found.infos, *_left_out(found, told))
-    return Fetched(told, asked.start, asked.end, asked.step, notes)
+    notes = (*found.warnings, *_left_out(found, told))
+    return Fetched(told, asked.start, asked.end, asked.step, notes, found.infos)
 
 
 async def fetch(

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.context import Target
 from bot.errors import Failed, Refused, UsageError
 from bot.render.document import Document, Image, Note, Table, Title
+from bot.store import outside_changes
+from bot.store.outside_changes import OutsideChange
 from integrations.kubernetes.kinds import POD
 from integrations.prometheus import PrometheusUnreachable, QueryRefused
 from tests.commands.conftest import ANN, Measured, Office, configuration, text_of
@@ -70,6 +73,33 @@ async def test_an_app_sees_its_own_pods(measured: Measured) -> None:
     assert own.about == "parse on main"
     narrowed, _ = await measured.office.read("graph memory --app parse --last 5m")
     assert (narrowed.name, [one.label for one in narrowed.numbers]) == ("app-memory", pods)
+
+
+async def test_leave_is_asked_for_what_is_shown(measured: Measured) -> None:
+    def target(line: str) -> Target:
+        _, _, ctx = measured.office.parsed(line)
+        return ctx.target
+
+    assert target("graph cpu") == Target("main")
+    assert target("graph app-cpu --app parse") == Target("main", "parse", "parse")
+    assert target("dashboard app") == Target("main", "parse", "parse")
+
+
+async def test_what_changed_in_that_time_is_told(measured: Measured) -> None:
+    at = measured.office.now - 600 * 1_000_000
+    changes = [
+        OutsideChange(at, "main", space, app, "deployment/web", "scale", text, "kubectl")
+        for space, app, text in (
+            ("parse", "parse", "web scaled from 1 to 3"),
+            ("other", "", "web scaled from 1 to 9"),
+        )
+    ]
+    await measured.office.store.write(lambda db: outside_changes.record(db, at, changes))
+    _, document = await measured.office.read("graph app-cpu --app parse --last 1h")
+    (_, table) = of(document, Table)
+    assert table.rows == (("10 min ago", "web scaled from 1 to 3", "kubectl"),)
+    _, document = await measured.office.read("graph app-cpu --app parse --last 5m")
+    assert len(of(document, Table)) == 1
 
 
 async def test_no_data_is_told_apart_from_zero(measured: Measured) -> None:

@@ -107,6 +107,13 @@ def test_nan_and_infinities_are_left_out_and_told() -> None:
     assert all(note in panel(GRAPH, found).note for note in found.notes)
 
 
+def test_remarks_about_the_query_are_not_in_the_picture() -> None:
+    answer = RangeResult((series(1.0),), ("partial",), ("no counter",))
+    found = numbers(GRAPH, question(GRAPH, HOUR), answer)
+    assert (found.notes, found.infos) == (("partial",), ("no counter",))
+    assert panel(GRAPH, found).note == "partial"
+
+
 def test_lines_of_one_name_are_told_apart() -> None:
     found = fetched(series(1.0, container="web"), series(2.0, container="db"), series(3.0, pod="b"))
     assert [line.label for line in found.lines] == ["a (container=db)", "a (container=web)", "b"]
