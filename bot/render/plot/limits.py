@@ -62,20 +62,31 @@ def _hidden(paths: Paths, left: float, right: float, y: float, size: int) -> int
 def _texts(panel: Panel, plane: Plane, size: int) -> list[tuple[float, str, Style]]:
     """Height, text and look of each, apart from each other."""
     found = []
+    aside = size * 0.8
+    shown = [limit for limit in panel.limits if limit not in plane.scale.far]
+    # Where one finds no room, all of its kind stand on the other side of their lines.
+    cramped = {limit.below for limit in shown if _room(limit, plane) < 2 * aside}
     for limit in panel.limits:
-        at = plane.inside(limit.value)
-        aside = size * 0.8
-        room = plane.box.bottom - at if limit.below else at - plane.box.top
-        y = at + aside if limit.below == (room > 2 * aside) else at - aside
+        upward = limit.below == (limit.below in cramped)
+        y = plane.inside(limit.value) + (-aside if upward else aside)
         arrow = ""
         if limit in plane.scale.far:
             arrow = "▲ " if limit.value > plane.scale.high else "▼ "
-        text = f"{arrow}{limit.text} {amount(limit.value, panel.unit)}".strip()
+        # Half of a thing that is counted only says "from one on".
+        whole = panel.unit != "count" or limit.value == round(limit.value)
+        value = amount(limit.value, panel.unit) if whole or not limit.text else ""
+        text = f"{arrow}{limit.text} {value}".strip()
         found.append((y, text, Style(size, theme.TONES[limit.tone], halo=True)))
     found.sort(key=lambda one: one[0])
     low, high = plane.box.top + size * 0.7, plane.box.bottom - size * 0.7
     places = labels.spread([y for y, _, _ in found], size * 1.25, low, high)
     return [(y, text, style) for y, (_, text, style) in zip(places, found, strict=True)]
+
+
+def _room(limit: Limit, plane: Plane) -> float:
+    """Pixels between a limit's line and the edge of the plot behind it."""
+    y = plane.inside(limit.value)
+    return plane.box.bottom - y if limit.below else y - plane.box.top
 
 
 def _next(limit: Limit, limits: Sequence[Limit]) -> float:

@@ -49,15 +49,17 @@ def scale(panel: Panel, values: Iterable[float], most: int = 6) -> Scale:
     finite = [value for value in values if math.isfinite(value)]
     least, peak = (min(finite), max(finite)) if finite else (0.0, 0.0)
     reach = max(abs(least), abs(peak), panel.most or 0.0) * NEAR
-    near = [limit for limit in panel.limits if abs(limit.value) <= reach or not finite]
+    near = [limit for limit in panel.limits if abs(limit.value) <= reach or not reach]
     shown = [least, peak, *(limit.value for limit in near)]
     low, high = min(shown), max(shown)
     if panel.zero:
         low, high = min(low, 0.0), max(high, 0.0)
     if panel.most is not None:
         high = max(high, panel.most)
+    if panel.zero and panel.unit == "count":
+        high = max(high, 1.0)  # there is no half a thing
     low, high = _aired(low, high, panel)
-    far = tuple(limit for limit in panel.limits if limit not in near)
+    far = tuple(limit for limit in panel.limits if not low <= limit.value <= high)
     size = fitting(max(abs(low), abs(high)), panel.unit)
     return Scale(low, high, tuple(_ticks(low, high, panel.unit, size, most)), size.suffix, far)
 

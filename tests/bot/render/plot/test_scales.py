@@ -71,3 +71,11 @@ def test_any_values_lie_between_the_ends(values: list[float], unit: str, zero: b
     assert 1 <= len(found.ticks) <= 8
     air = (found.high - found.low) * 1e-6
     assert all(found.low - air <= value <= found.high + air for value, _ in found.ticks)
+
+
+def test_a_limit_is_on_the_axis_of_lines_that_are_all_zero() -> None:
+    limit = Limit(0.5, "not ready", "warn")
+    found = axis((0.0, 0.0), limits=(limit,))
+    assert found.far == ()
+    assert found.low <= 0.5 <= found.high
+    assert texts(found) == ["0", "1"]
