@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.changes.observed import Revision, Workload, Write
@@ -31,6 +31,8 @@ class Sight:
         workloads: By `deployment/web`.
         releases: Release → its revisions on record, oldest first.
         apps: Release → the configured app that it is.
+        scaled: `deployment/web` → when it was scaled last, for what is only seen long after: the
+            API server does not date what comes through the scale subresource.
     """
 
     cluster: str
@@ -40,6 +42,7 @@ class Sight:
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     releases: Mapping[str, Sequence[Revision]] = field(default_factory=dict)
     apps: Mapping[str, str] = field(default_factory=dict)
+    scaled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Facts]:
@@ -205,9 +208,13 @@ class _Look:
         by: dict[Write, list[tuple[str, str]]] = {}
         for what, kind, text in _differences(old, now):
             write = now.owners.get(what) or (fresh[-1] if fresh else Write("", 0))
+            if what == "replicas" and not write.at:
+                write = replace(write, at=self.sight.scaled.get(now.object, 0))
             by.setdefault(write, []).append((kind, text))
+        named = {write.who for write in by}
         for write in fresh:
-            by.setdefault(write, [("changed", "settings changed")])
+            if write.who not in named:
+                by[write] = [("changed", "settings changed")]
         if not by:
             by[Write("", 0)] = [("changed", "settings changed")]
         for write, parts in by.items():
@@ -256,6 +263,17 @@ class _Look:
 
 
 _ORDER = ("deploy", "scale", "restart", "changed")
+
+
+def undated(before: Before, sight: Sight) -> list[Workload]:
+    """Workloads of another size than before, of which nobody knows since when."""
+    found = []
+    for name, now in sight.workloads.items():
+        old, owner = before.facts.get(name), now.owners.get("replicas")
+        same = old is None or old["uid"] != now.uid or old["replicas"] == now.replicas
+        if not same and owner is not None and not owner.at:
+            found.append(now)
+    return found
 
 
 def _fresh(old: Facts, write: Write) -> bool:

@@ -40,6 +40,9 @@ class Mirror:
         namespace: The namespace.
         stirred: Is told of everything that may matter; must not block.
         retry: Seconds until a refused watch is tried again.
+
+    Attributes:
+        late: What is seen now may have been so for long: nobody looked meanwhile.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Mirror:
         self._workloads: dict[str, Workload] = {}
         self._revisions: dict[str, Revision] = {}
         self._synced: set[str] = set()
+        self.late = True
 
     async def run(self) -> None:
         """Watches until cancelled."""
@@ -91,6 +95,7 @@ class Mirror:
                 namespace=self._namespace,
                 labels={"owner": "helm"} if word == RELEASE else None,
                 shape=Shape(metadata=word == RELEASE, managed=True),
+                on_lost=self._lost,
             )
             try:
                 async with aclosing(objects.events()) as events:
@@ -107,6 +112,9 @@ class Mirror:
             self._forget(word)
             await asyncio.sleep(self._retry * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
+    def _lost(self, _: IntegrationError | None) -> None:
+        self.late = True
+
     def _forget(self, word: str) -> None:
         """What cannot be seen any more is not there to be compared."""
         self._synced.discard(word)
@@ -119,6 +127,7 @@ class Mirror:
     def _take(self, word: str, event: Event) -> None:
         if event.type is Change.SYNCED:
             self._synced.add(word)
+            self.late = True
             self._stirred()
             return
         gone = event.type is Change.DELETED

@@ -33,6 +33,7 @@ class Spell:
         began: Microseconds UTC.
         ended: None while it runs.
         done: It did what it was asked for.
+        target: The revision that a rollback goes back to; 0 when that is not known.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Spell:
     began: int
     ended: int | None
     done: bool = False
+    target: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,7 @@ class Ours:
     @classmethod
     def of(cls, requests: Collection[Request]) -> Ours:
         """From the requests that began to run."""
-        return cls(
-            tuple(
-                Spell(r.id, r.command, r.started_at, r.finished_at, r.state == "done")
-                for r in requests
-                if r.started_at is not None
-            )
-        )
+        return cls(tuple(map(_spell, (r for r in requests if r.started_at is not None))))
 
     def under_way(self, at: int, commands: Collection[str] = COMMANDS) -> bool:
         """Whether one of these commands was at work then."""
@@ -77,15 +73,27 @@ class Ours:
         first = min((r.number for r in all_ if r.operation == one.operation), default=0)
         if one.operation in ids and one.number == first:
             return True
-        rolled_back = description is None or description.startswith("Rollback to ")
-        if rolled_back and any(_rolls_back(s) and _within(s, one.made_at) for s in self.spells):
+        if any(_rolls_back(s, description) and _within(s, one.made_at) for s in self.spells):
             return True
         return self.under_way(one.made_at, RESTORERS)
 
 
-def _rolls_back(spell: Spell) -> bool:
-    """A deploy does, too, unless it succeeds."""
-    return spell.command == "rollback" or (spell.command == "deploy" and not spell.done)
+def _spell(request: Request) -> Spell:
+    to = ((request.plan or {}).get("facts") or {}).get("to")
+    return Spell(
+        *(request.id, request.command, request.started_at or 0, request.finished_at),
+        done=request.state == "done",
+        target=to if request.command == "rollback" and isinstance(to, int) else 0,
+    )
+
+
+def _rolls_back(spell: Spell, description: str | None) -> bool:
+    """Whether it made a revision with that description; a deploy that fails rolls back, too."""
+    maker = spell.command == "rollback" or (spell.command == "deploy" and not spell.done)
+    if description is None or not maker:
+        return maker
+    to = f"Rollback to {spell.target}" if spell.target else "Rollback to "
+    return description == to if spell.target else description.startswith(to)
 
 
 def _within(spell: Spell, at: int) -> bool:

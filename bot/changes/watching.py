@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.changes.differences import RELEASE, Before, Sight, Told, differences, new_revisions
+from bot.changes.differences import (
+    RELEASE,
+    Before,
+    Sight,
+    Told,
+    differences,
+    new_revisions,
+    undated,
+)
 from bot.changes.mirror import RETRY, Mirror
 from bot.changes.ours import COMMANDS, Ours
 from bot.releases.targets import apps_on
@@ -18,6 +26,8 @@ from bot.store import outside_changes, requests
 from bot.tasks import Tasks
 from integrations.errors import IntegrationError
 from integrations.helm import stored
+from integrations.kubernetes.kinds import EVENT
+from integrations.kubernetes.warned import happened_at
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -32,6 +42,8 @@ LOOK_SECONDS = 60.0
 """What helm leaves unfinished is told by time alone."""
 SETTLE_SECONDS = 1.0
 """Events that come together are one look."""
+SCALINGS = ("ScalingReplicaSet", "SuccessfulCreate", "SuccessfulDelete")
+"""Reasons of events with which controllers tell that they made or ended pods."""
 DAY = 86_400_000_000
 """So far back an operation may have begun whose traces are only seen now."""
 
@@ -109,10 +121,13 @@ class Onlooker:
             group.create_task(mirror.run(), name=f"mirror {name}/{namespace}")
             while True:
                 stirred.clear()
+                late, mirror.late = mirror.late, False
                 try:
                     apps = self._apps(name, namespace)
-                    await look(parts, cluster, mirror.sight(parts.clock(), apps))
+                    sight = mirror.sight(parts.clock(), apps)
+                    await look(parts, cluster, sight, late=late)
                 except Exception as error:
+                    mirror.late = late
                     log.error("look at changes failed", cluster=name, exc_info=error)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(parts.every):
@@ -124,10 +139,16 @@ class Onlooker:
         return {ref.release: ref.name for ref in refs if ref.namespace == namespace}
 
 
-async def look(parts: Watching, cluster: Cluster, sight: Sight) -> None:
+async def look(parts: Watching, cluster: Cluster, sight: Sight, *, late: bool) -> None:
     """Compares a namespace with what was last seen of it, and keeps what others changed.
 
     Differences and the new state are kept together, so that nothing is lost or told twice.
+
+    Args:
+        parts: What the onlooker works with.
+        cluster: Where.
+        sight: What there is now.
+        late: It may have been so for long.
 
     Raises:
         StoreUnavailable: The state cannot be read or written; the next look tells the same.
@@ -141,6 +162,8 @@ async def look(parts: Watching, cluster: Cluster, sight: Sight) -> None:
     if sight.kinds <= kinds and _seen(before, sight) == facts:
         return
     told = await _told(cluster, before, sight)
+    if late:
+        sight = replace(sight, scaled=await _scaled(cluster, before, sight))
     gone = _gone(before, sight, facts)
 
     def keep(db: Database) -> None:
@@ -179,4 +202,17 @@ async def _told(cluster: Cluster, before: Before, sight: Sight) -> dict[tuple[st
         with suppress(IntegrationError):
             record = await stored.one(cluster.kube, one.release, one.namespace, one.number)
             found[one.release, one.number] = Told(record.chart, record.description)
+    return found
+
+
+async def _scaled(cluster: Cluster, before: Before, sight: Sight) -> dict[str, int]:
+    """When workloads were scaled, by the events of their controllers: these last for an hour."""
+    found: dict[str, int] = {}
+    for one in undated(before, sight):
+        fields = {"involvedObject.name": one.object.partition("/")[2]}
+        with suppress(IntegrationError):
+            events = (await cluster.kube.list(EVENT, one.namespace, fields=fields)).items
+            times = [happened_at(e) for e in events if e.get("reason") in SCALINGS]
+            if times:
+                found[one.object] = round(max(times) * 1_000_000)
     return found

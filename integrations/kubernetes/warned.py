@@ -52,10 +52,10 @@ def grouped(events: Iterable[Object], since: float) -> tuple[Warnings, ...]:
     """Events since a moment (seconds since 1970) by their reason, what happens most first."""
     groups: dict[tuple[str, str], list[Object]] = {}
     for event in events:
-        if _last(event) >= since:
+        if happened_at(event) >= since:
             kind = str((event.get("involvedObject") or {}).get("kind") or "")
             groups.setdefault((str(event.get("reason") or "Unknown"), kind), []).append(event)
-    found = [_group(reason, sorted(ones, key=_last)) for (reason, _), ones in groups.items()]
+    found = [_group(reason, sorted(ones, key=happened_at)) for (reason, _), ones in groups.items()]
     return tuple(sorted(found, key=lambda group: (-group.times, -group.last)))
 
 
@@ -66,7 +66,7 @@ def _group(reason: str, events: list[Object]) -> Warnings:
         sum(_times(event) for event in events),
         tuple(dict.fromkeys(_about(event) for event in reversed(events))),
         " ".join(str(newest.get("message") or "").split()),
-        round(_last(newest) * 1_000_000),
+        round(happened_at(newest) * 1_000_000),
     )
 
 
@@ -75,7 +75,8 @@ def _times(event: Object) -> int:
     return max(int(event.get("count") or 0), int(series.get("count") or 0), 1)
 
 
-def _last(event: Object) -> float:
+def happened_at(event: Object) -> float:
+    """When an event happened last, seconds since 1970; 0 when it does not say."""
     series: Mapping[str, Any] = event.get("series") or {}
     meta = event.get("metadata") or {}
     for text in (

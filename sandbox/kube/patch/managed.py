@@ -73,10 +73,11 @@ def write_owners(obj: Json, owners: Owners) -> None:
             "manager": manager.name,
             "operation": manager.operation,
             "apiVersion": manager.api_version,
-            "time": owned.time,
             "fieldsType": "FieldsV1",
             "fieldsV1": to_fields_v1(owned.fields),
         }
+        if manager.subresource != "scale":  # seen on a real server, v1.35: no time there
+            entry["time"] = owned.time
         if manager.subresource:
             entry["subresource"] = manager.subresource
         entries.append(entry)

@@ -154,7 +154,7 @@ class Scene:
         )
         assert await process.wait() == 0, words
 
-    async def operation(self, command: str) -> str:
+    async def operation(self, command: str, **facts: Any) -> str:
         """Begins an operation of the bot."""
         at = self.clock()
         one = requests.Request(
@@ -164,7 +164,7 @@ class Scene:
             app="tiny",
             state=requests.State.RUNNING,
             started_at=at,
-            plan={"summary": f"{command} tiny"},
+            plan={"summary": f"{command} tiny", "facts": facts},
         )
         await self.store.write(lambda db: requests.insert(db, one))
         return one.id

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.changes.differences import Before, Sight, Told, differences, new_revisions
+from bot.changes.differences import Before, Sight, Told, differences, new_revisions, undated
 from bot.changes.observed import Revision, Workload, Write, revision, workload
 from bot.changes.ours import SLACK, Ours, Spell
 
@@ -146,13 +146,18 @@ def test_a_label_of_the_bot_counts_for_the_first_revision_that_has_it_only() -> 
     [
         (Spell("o", "rollback", NOW - 6 * SECOND, NOW - 4 * SECOND, done=True), True),
         (Spell("o", "rollback", NOW - 6 * SECOND, None), True),
+        (Spell("o", "rollback", NOW - 6 * SECOND, None, target=1), True),
+        (Spell("o", "rollback", NOW - 6 * SECOND, None, target=2), False),
         (Spell("o", "deploy", NOW - 6 * SECOND, None), True),
         (Spell("o", "deploy", NOW - 6 * SECOND, NOW - SECOND, done=True), False),
         (Spell("o", "restart", NOW - 6 * SECOND, None), False),
         (Spell("o", "rollback", NOW - 60 * SECOND, NOW - 6 * SECOND - SLACK, done=True), False),
         (Spell("o", "restore", NOW - 6 * SECOND, None), True),
     ],
-    ids=["ended", "running", "deploy", "good deploy", "restart", "long ago", "restore"],
+    ids=[
+        *("ended", "running", "to it", "to another", "deploy", "good deploy", "restart"),
+        *("long ago", "restore"),
+    ],
 )
 def test_a_rollback_is_the_bots_while_it_rolls_back(spell: Spell, own: bool) -> None:
     record = Told("tiny-1", "Rollback to 1")
@@ -204,3 +209,16 @@ def test_what_is_kept_of_an_object_has_no_values_but_sizes_and_images() -> None:
     assert "hunter2" not in str(workload(item).facts)
     other = {"metadata": {"name": "password", "namespace": "shop"}, "data": {"x": "aHVudGVyMg=="}}
     assert revision(other) is None
+
+
+def test_a_scaling_that_the_server_does_not_date_has_the_date_of_its_event() -> None:
+    scale = Write("kubectl", 0, "scale", 1)
+    now = replace(WEB, generation=4, replicas=5, writes=(scale, HELM), owners={"replicas": scale})
+    new = sight(now, R1)
+    assert undated(before(WEB, R1), new) == [now]
+    assert undated(before(now, R1), new) == []
+    dated = replace(new, scaled={"deployment/web": NOW - 900 * SECOND})
+    [one] = differences(before(WEB, R1), dated, Ours(), {})
+    assert (one.at, one.manager) == (NOW - 900 * SECOND, "kubectl")
+    [live] = differences(before(WEB, R1), new, Ours(), {})
+    assert live.at == NOW

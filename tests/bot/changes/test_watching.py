@@ -153,7 +153,7 @@ async def test_what_helm_does_for_the_bot_is_not_told(scene: Scene) -> None:
             )
             await scene.ended(id_)
         await scene.noticed("release/tiny", "revision", 2)
-        back = await scene.operation("rollback")
+        back = await scene.operation("rollback", to=1)
         await helm.rollback("tiny", 1, namespace="shop", operation=back)
         await scene.noticed("release/tiny", "revision", 3)
         await scene.ended(back)
