@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sandbox.prometheus.exporters import METRICS
-from sandbox.prometheus.promql.values import NAME, Labels, Matcher, Samples, labels_of
+from sandbox.prometheus.promql.values import NAME, Labels, Matcher, Samples, Times, labels_of
 from sandbox.prometheus.scene import Scene
 from sandbox.prometheus.scraping import Scrapes, Track
 
@@ -41,7 +41,7 @@ class Database:
             samples = self._scrapes.samples(track, start, end)
             if samples is not None:
                 found += self._spoiled(samples)
-        return found
+        return joined(found)
 
     def tracks(self, matchers: Sequence[Matcher]) -> Iterable[Track]:
         """The series that fit, whenever they were."""
@@ -65,6 +65,30 @@ class Database:
             if self._spoiling.copies > 1:
                 labels = labels_of([*labels, ("copy", str(number))])
             yield replace(samples, labels=labels)
+
+
+def joined(found: Iterable[Samples]) -> list[Samples]:
+    """One series for all of the same labels: an object that was made anew continues the old one."""
+    series: dict[Labels, Samples] = {}
+    for one in found:
+        other = series.get(one.labels)
+        series[one.labels] = one if other is None else _both(other, one)
+    return list(series.values())
+
+
+def _both(one: Samples, other: Samples) -> Samples:
+    times, kept = np.unique(np.concatenate([other.times, one.times]), return_index=True)
+    values = np.concatenate([other.values, one.values])[kept]
+    until = None
+    if one.until is not None or other.until is not None:
+        until = np.concatenate([_until(other), _until(one)])[kept]
+    return Samples(one.labels, times, values, until)
+
+
+def _until(samples: Samples) -> Times:
+    if samples.until is not None:
+        return samples.until
+    return np.full(len(samples.times), np.iinfo(np.int64).max, dtype=np.int64)
 
 
 def _test(matcher: Matcher) -> Callable[[dict[str, str]], bool]:
