@@ -16,22 +16,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.alerts import presenting, routing, showing, storm
-from bot.alerts.intake import new_id
+from bot.alerts import presenting, showing, storm
 from bot.alerts.outlet import pressable
+from bot.alerts.placing import BARRED, Places, storm_id
 from bot.alerts.presenting import Extras, News
 from bot.errors import StoreUnavailable
 from bot.releases.words import span
 from bot.store import alert_news, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, Episode
-from bot.store.storms import Storm
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bot.alerts.outlet import Outlet
-    from bot.alerts.routing import Route
-    from bot.config import AlertsConfig, Config
+    from bot.config import Config
     from bot.render.document import Document
     from bot.store.db import Store
 
@@ -46,8 +44,6 @@ AT_ONCE = 50
 IDLE = 30.0
 RETRY = 1.0
 SWEEP = 30.0
-BARRED = 600.0
-"""Seconds for which a channel that refused a message is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +87,10 @@ class Teller:
         self._store, self._outlet, self._clock = store, outlet, clock
         self._config, self._words, self._monotonic = config, words, monotonic
         self._told = told
+        self._places = Places(config, clock, monotonic)
         self._wakeup = asyncio.Event()
         self._rest: dict[str, float] = {}
-        self._barred: dict[str, tuple[float, str]] = {}
+        self._refused: dict[str, float] = {}
         self._swept = float("-inf")
 
     def wake(self) -> None:
@@ -155,59 +152,14 @@ class Teller:
         if found is None:
             return False
         placed = bool(found.message_key or found.storm)
-        episode = found if placed else self._placed(db, found)
+        ops = self._outlet is not None and self._outlet.configured
+        episode = found if placed else self._places.placed(db, found, ops)
         if episode is not None and episode.storm:
             self._fold(db, episode)
             return True
         if episode is not None:
             self._thread(db, episode)
         return False
-
-    def _placed(self, db: Database, episode: Episode) -> Episode | None:
-        """The episode with its place: a thread or a summary; None when it has none."""
-        settings, outlet = self._config().alerts, self._outlet
-        where = self._route(episode)
-        nowhere = outlet is None or not (where.channel or outlet.configured)
-        passed = bool(episode.muted) and episode.closed_at is not None  # and nobody was to hear
-        if settings is None or nowhere or where.muted or passed:
-            muted = where.muted or (episode.muted if passed else "")
-            alerts.put(db, replace(episode, muted=muted, shown=episode.revision))
-            return None
-        channel, now = where.channel, self._clock()
-        told = replace(episode, channel=channel, muted="")
-        found = self._storm(db, channel, settings, now, episode)
-        if found is not None:
-            return replace(told, storm=found.id)
-        key = f"alert/{episode.id}" + (f"/{channel}" if episode.channel else "")
-        return replace(told, message_key=key)
-
-    def _route(self, episode: Episode) -> Route:
-        settings = self._config().alerts
-        if settings is None:
-            return routing.Route("")
-        labels = routing.labels_of(episode.cluster, [episode.shared])
-        labels |= {"severity": episode.severity} if episode.severity else {}
-        found = routing.route(settings, labels, self._clock())
-        barred = self._barred.get(found.channel)
-        return replace(found, channel="") if barred and barred[0] > self._monotonic() else found
-
-    def _storm(
-        self, db: Database, channel: str, settings: AlertsConfig, now: int, episode: Episode
-    ) -> Storm | None:
-        """The storm that takes a new episode; None when it gets a thread of its own."""
-        bounds = settings.storm
-        for one in storms.under_way(db, channel):
-            if one.calm_at is None:
-                return one
-        if storms.begun(db, channel, now - int(bounds.per * 1_000_000)) < bounds.threads:
-            return None
-        for one in storms.under_way(db, channel):
-            storms.put(db, replace(one, calm_at=None))
-            return one
-        made = Storm(_storm_id(), channel, min(episode.created_at, now), now, None, None, 0, 0)
-        storms.put(db, made)
-        log.warning("alert storm", channel=channel or "ops", threads=bounds.threads)
-        return made
 
     def _fold(self, db: Database, episode: Episode) -> None:
         alerts.put(db, replace(episode, shown=episode.revision))
@@ -238,7 +190,7 @@ class Teller:
             return presenting.over(episode, *self._span(db, episode))
         rows = alert_news.newest_firing(db, episode.id, showing.MOST_ITEMS)
         extras = self._words.extras(db, episode)
-        called = extras.called or self._route(episode).mentions
+        called = extras.called or self._places.route(episode).mentions
         condition = presenting.condition(episode, rows, replace(extras, called=called))
         return showing.root(
             condition,
@@ -262,7 +214,7 @@ class Teller:
             return None
         if episode.closed_at is not None:
             return presenting.ended(episode, *self._span(db, episode))
-        return presenting.news(episode, found, self._route(episode).mentions)
+        return presenting.news(episode, found, self._places.route(episode).mentions)
 
     def _span(self, db: Database, episode: Episode) -> tuple[int, int]:
         """From when to when an episode lasted, by one and the same clock where that is known."""
@@ -301,7 +253,7 @@ class Teller:
         """
         self._swept = self._monotonic()
         if self._outlet is not None:
-            await self._store.write(self._calm)
+            await self._store.write(self._places.calm)
             await self._store.write(self._moved)
         if names := await self._store.read(alert_news.unplaced):
             now = self._clock()
@@ -313,42 +265,21 @@ class Teller:
             if self._outlet is not None and self._outlet.configured:
                 await self._store.write(again)
 
-    def _calm(self, db: Database) -> None:
-        """Ends a storm's hold on a channel once new groups have become few."""
-        settings, now = self._config().alerts, self._clock()
-        if settings is None:
-            return
-        for one in storms.under_way(db):
-            since = now - int(settings.storm.per * 1_000_000)
-            few = storms.begun(db, one.channel, since) <= settings.storm.threads // 2
-            if one.calm_at is None and few:
-                storms.put(db, replace(one, calm_at=now, changed_at=now, revision=one.revision + 1))
-
     def _moved(self, db: Database) -> None:
         """Takes what a channel refused to another one: to the ops channel."""
-        outlet, now = self._outlet, self._clock()
+        outlet, now = self._outlet, self._monotonic()
         if outlet is None:
             return
-        until = self._monotonic() + BARRED
+        self._refused = {name: until for name, until in self._refused.items() if until > now}
         for episode in alert_news.rooted(db):
             why = outlet.refusal(db, episode.message_key)
-            if why and self._monotonic() >= self._barred.get(f"!{episode.id}", (0.0, ""))[0]:
-                self._bar(episode.channel, why, until)
-                self._barred[f"!{episode.id}"] = (until, why)
+            if why and episode.id not in self._refused:
+                self._places.bar(episode.channel, why)
+                self._refused[episode.id] = now + BARRED
                 alerts.put(db, replace(episode, message_key="", revision=episode.revision + 1))
         for one in storms.under_way(db):
             why = outlet.refusal(db, one.id)
             if why and one.channel:
-                self._bar(one.channel, why, until)
-                anew = replace(one, id=_storm_id(), channel="", shown=0, changed_at=now)
-                storms.move(db, one, replace(anew, revision=1))
-
-    def _bar(self, channel: str, why: str, until: float) -> None:
-        if channel not in self._barred:
-            hint = "its alerts go to the ops channel" if channel else "they are tried again"
-            log.error("alerts refused", channel=channel or "ops", why=why, hint=hint)
-        self._barred[channel] = (until, why)
-
-
-def _storm_id() -> str:
-    return f"storm/{new_id()}"
+                self._places.bar(one.channel, why)
+                anew = replace(one, id=storm_id(), channel="", shown=0, revision=1)
+                storms.move(db, one, replace(anew, changed_at=self._clock()))

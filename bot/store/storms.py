@@ -53,15 +53,15 @@ def get(db: Database, storm: str) -> Storm | None:
     return Storm(**row) if row else None
 
 
-def under_way(db: Database, channel: str = "") -> list[Storm]:
-    """Storms that are not over, the newest first; of all channels when none is named."""
-    rows = every(
-        db,
-        """SELECT * FROM storms WHERE closed_at IS NULL AND (:channel = '' OR channel = :channel)
-        ORDER BY opened_at DESC, id""",
-        {"channel": channel},
-    )
-    return [Storm(**row) for row in rows]
+def under_way(db: Database) -> list[Storm]:
+    """Storms that are not over, the newest first."""
+    sql = "SELECT * FROM storms WHERE closed_at IS NULL ORDER BY opened_at DESC, id"
+    return [Storm(**row) for row in every(db, sql)]
+
+
+def of_channel(db: Database, channel: str) -> list[Storm]:
+    """Those of one channel."""
+    return [one for one in under_way(db) if one.channel == channel]
 
 
 def raging(db: Database, channel: str) -> bool:
