@@ -69,6 +69,39 @@ async def test_two_clusters_do_not_know_each_other(tmp_path: Path) -> None:
         assert len(await nodes(world, 1)) == len(await nodes(world, 0)) + 1
 
 
+async def test_each_cluster_is_watched_and_tells_the_bot(tmp_path: Path) -> None:
+    async with World.start(clusters=2, directory=tmp_path) as world:
+        config = load(world.config)
+        assert config.alerts is not None
+        assert config.alerts.token is not None
+        token = config.alerts.token.get_secret_value()
+        assert token not in world.config.read_text()
+        for cluster in world.clusters:
+            assert cluster.prometheus is not None
+            assert cluster.alertmanager is not None
+            named = config.clusters[cluster.name]
+            assert named.prometheus is not None
+            assert named.alertmanager is not None
+            assert named.prometheus.url.rstrip("/") == cluster.prometheus.url
+            assert named.alertmanager.url.rstrip("/") == cluster.alertmanager.url
+            receiver = cluster.alertmanager.receiver
+            assert receiver.url == f"http://{config.alerts.listen}/alerts/{cluster.name}"
+            assert receiver.token == token
+
+
+async def test_rules_are_looked_at_when_asked_for(world: World) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{world.control.url}/faults", json={"fault": "node-busy=node-1"}):
+            pass
+        async with session.post(f"{world.control.url}/rules", json={}) as answer:
+            alerts = (await answer.json())["main"]
+        assert "Watchdog" in {alert["labels"]["alertname"] for alert in alerts}
+        async with session.get(f"{world.control.url}/faults") as answer:
+            assert (await answer.json())["prometheus"]["main"] == {"steered": ["node-busy=node-1"]}
+        async with session.delete(f"{world.control.url}/faults") as answer:
+            assert (await answer.json())["prometheus"]["main"] == {"steered": []}
+
+
 async def test_without_a_directory_nothing_stays(tmp_path: Path) -> None:
     async with World.start() as world:
         made = world.directory
@@ -99,7 +132,12 @@ async def test_failures_by_word(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["gremlins", "api-503=", "api-503=soon", "api-slow", "node-down", "none=1", ""]
+    "word",
+    [
+        *("gremlins", "api-503=", "api-503=soon", "api-slow", "node-down", "none=1", ""),
+        *("load", "load=web", "load=web:much", "prometheus-many=few", "prometheus-slow=a bit"),
+        *("disk-filling", "prometheus-away=1"),
+    ],
 )
 def test_words_that_are_no_failure(word: str) -> None:
     with pytest.raises(NoSuchFault):
