@@ -21,6 +21,7 @@ from bot.alerts.receiver import Receiver
 from bot.alerts.silencing import Silences
 from bot.alerts.sizing import sizes
 from bot.alerts.telling import Teller, Words
+from bot.alerts.threads import Threads
 from bot.errors import Failed
 from bot.graphs.catalogue import load
 from bot.render.document import Mono
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from bot.alerts.outlet import Outlet
-    from bot.alerts.threads import Threads
     from bot.alerts.webhook import Delivery
     from bot.config import Config
     from bot.context import Cluster
@@ -241,6 +241,24 @@ class Alerts:
         config = self._around.config()
         rest = (name for name in config.clusters if name != config.default_cluster)
         return (config.default_cluster, *rest)
+
+
+def assembled(
+    config: Callable[[], Config],
+    clusters: Callable[[str], Cluster],
+    store: Store,
+    outlet: Outlet | None,
+    known: Collection[str],
+    studio: Studio,
+) -> Alerts:
+    """Alerts with the threads of the bot's own troubles; the arguments are `Surroundings`'."""
+
+    def prefix() -> str:
+        return f"{config().command} "
+
+    threads = Threads(store, outlet, store.clock, prefix, known)
+    shared = (config, clusters, store, outlet, threads, prefix, known, store.clock)
+    return Alerts(Surroundings(*shared, studio))
 
 
 def _source(cluster: str) -> str:
