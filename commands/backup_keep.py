@@ -78,7 +78,7 @@ async def plan_delete(ctx: Ctx, p: Delete) -> Plan:
     backups, restores, proved = await asyncio.gather(
         velero.backups(), velero.restores(), ctx.desk.proved_backups(ctx.target.cluster)
     )
-    backup = exact_backup(p.backup, backups)
+    backup = exact_backup(p.backup, backups, elsewhere(ctx.scope, ctx.target.cluster))
     check_owner(ctx.target, backup.name, backup.labels)
     if not backup.finished and not backup.deleting:
         raise Refused(
@@ -275,7 +275,8 @@ async def plan_keep(ctx: Ctx, p: Keep) -> Plan:
     if until <= now:
         raise UsageError(f"{p.until} is over already", hint="Give a day to come")
     velero = velero_of(ctx.cluster)
-    backup = exact_backup(p.backup, await velero.backups())
+    where = elsewhere(ctx.scope, ctx.target.cluster)
+    backup = exact_backup(p.backup, await velero.backups(), where)
     check_owner(ctx.target, backup.name, backup.labels)
     if not backup.usable:
         raise Refused(

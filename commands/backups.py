@@ -214,7 +214,9 @@ class Named:
 async def the_backup(ctx: Ctx, velero: Velero, word: str) -> Backup:
     """The backup that was meant; of the app that permission was given for."""
     bases = bases_of(ctx.config, ctx.target.cluster)
-    backup = find_backup(word, await velero.backups(), bases, ctx.target.cluster)
+    cluster = ctx.target.cluster
+    where = elsewhere(ctx.scope, cluster)
+    backup = find_backup(word, await velero.backups(), bases, cluster, where)
     check_owner(ctx.target, backup.name, backup.labels)
     return backup
 

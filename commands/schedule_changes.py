@@ -79,14 +79,14 @@ async def the_schedule(ctx: Ctx, word: str) -> Schedule:
 
 async def plan_pause(ctx: Ctx, p: Named) -> Plan:
     """A paused schedule is easily forgotten, so this asks."""
-    one = await the_schedule(ctx, p.schedule)
+    one, where = await the_schedule(ctx, p.schedule), elsewhere(ctx.scope, ctx.target.cluster)
     return Plan(
         f"{one.name} is paused already" if one.paused else f"Pause schedule {one.name}",
         facts={"name": one.name, "uid": one.uid},
         changes=(Change("next run", _next(ctx, one), "none until it is resumed"),),
         warnings=(
-            f"Nothing is backed up by it until `backup schedule resume {one.name}`; its last "
-            f"backup was made {ago(one.last_backup_at, ctx.clock()) or 'never'}.",
+            f"Nothing is backed up by it until `backup schedule resume {one.name}{where}`; its "
+            f"last backup was made {ago(one.last_backup_at, ctx.clock()) or 'never'}.",
         ),
         weight=Weight.CONFIRM,
         nothing=one.paused,

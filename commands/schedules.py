@@ -112,14 +112,14 @@ async def plan_create(ctx: Ctx, p: Create) -> Plan:
     check_configured(ref)
     name = p.name or base_name(ref)
     check_base(ctx, ref, name)
-    spec = wanted(ref, p.ttl)
+    spec, where = wanted(ref, p.ttl), elsewhere(ctx.scope, ref.cluster)
     velero = velero_of(ctx.clusters(ref.cluster))
     await check_ready(velero, spec.location)
     there = next((s for s in await velero.schedules() if s.name == name), None)
     if there is not None:
         raise Refused(
             f"There is a schedule {name} already: {there.cron}",
-            hint=f"`backup schedule delete {name}` first, or give this one another --name",
+            hint=f"`backup schedule delete {name}{where}` first, or give this one another --name",
         )
     now = ctx.clock()
     runs = tuple(times.local(at, ctx.asker.timezone) for at in next_runs(p.cron, now))
@@ -136,11 +136,11 @@ async def plan_create(ctx: Ctx, p: Create) -> Plan:
             Change(what, "", run)
             for what, run in zip(("next run", "then", "and then"), runs, strict=True)
         ),
-        warnings=_warnings(ref, p, spec, now),
+        warnings=_warnings(ref, p, spec, now, where),
     )
 
 
-def _warnings(ref: AppRef, p: Create, spec: BackupSpec, now: int) -> tuple[str, ...]:
+def _warnings(ref: AppRef, p: Create, spec: BackupSpec, now: int, where: str) -> tuple[str, ...]:
     from integrations.velero.cron import interval
 
     said, pause = [], interval(p.cron, now)
@@ -157,8 +157,8 @@ def _warnings(ref: AppRef, p: Create, spec: BackupSpec, now: int) -> tuple[str, 
         )
     if p.name and p.name != base_name(ref):
         said.append(
-            f"Its backups are called {p.name}-…, so `restore {base_name(ref)}` passes them over; "
-            f"`restore {p.name}` takes them."
+            f"Its backups are called {p.name}-…, so `restore {base_name(ref)}{where}` passes "
+            f"them over; `restore {p.name}{where}` takes them."
         )
     return tuple(said)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed, Refused
 from bot.recovery import wording
-from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION, velero_of
+from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION, elsewhere, velero_of
 from bot.recovery.checking import Checked, checked
+from bot.releases.patience import patiently
 from bot.releases.words import SECOND, listed
 
 if TYPE_CHECKING:
@@ -89,10 +90,14 @@ async def take_backup(
     """
     velero = velero_of(cluster)
     name = await _ask(ctx, op, velero, base, spec, prefix)
-    await _follow(op, velero, name, prefix)
+    where = elsewhere(ctx.scope, cluster.name)
+    await _follow(op, velero, name, prefix, where)
+
+    async def look() -> Checked:
+        return await checked(cluster, velero, await velero.backup(name))
 
     async def check() -> dict[str, Any]:
-        return (await checked(cluster, velero, await velero.backup(name))).to_json()
+        return (await patiently(op, look)).to_json()
 
     async def never() -> None:
         return None
@@ -124,7 +129,7 @@ async def _ask(ctx: Ctx, op: Op, velero: Velero, base: str, spec: BackupSpec, pr
     return str(await op.step(f"{prefix}ask Velero for a backup", ask, done=asked))
 
 
-async def _follow(op: Op, velero: Velero, name: str, prefix: str) -> None:
+async def _follow(op: Op, velero: Velero, name: str, prefix: str, where: str) -> None:
     from integrations.velero.errors import ServerAway
 
     def result(backup: Backup) -> dict[str, Any]:
@@ -140,7 +145,7 @@ async def _follow(op: Op, velero: Velero, name: str, prefix: str) -> None:
                 f"Backup {name} is not finished",
                 why=error.message.rstrip("."),
                 hint="One that has not begun is made as soon as the server is back; "
-                f"`backup describe {name}` tells",
+                f"`backup describe {name}{where}` tells",
             ) from error
         finally:
             copies.cancel()

@@ -12,7 +12,11 @@ from integrations.velero.models import Backup
 
 
 def find_backup(
-    word: str, backups: Sequence[Backup], bases: Mapping[str, str], cluster: str
+    word: str,
+    backups: Sequence[Backup],
+    bases: Mapping[str, str],
+    cluster: str,
+    where: str = "",
 ) -> Backup:
     """The backup of that name, else the newest of a series or of an app, the cluster's own first.
 
@@ -21,6 +25,7 @@ def find_backup(
         backups: All that the cluster knows, newest first.
         bases: App → what its backups are called.
         cluster: Where; of a shared bucket, backups of others are known there too.
+        where: The flag that offered commands need to mean that cluster.
 
     Raises:
         UsageError: There is none.
@@ -33,10 +38,10 @@ def find_backup(
     ):
         if (found := next(fitting, None)) is not None:
             return found
-    raise unknown(word, backups, bases)
+    raise unknown(word, backups, bases, where)
 
 
-def exact_backup(name: str, backups: Sequence[Backup]) -> Backup:
+def exact_backup(name: str, backups: Sequence[Backup], where: str = "") -> Backup:
     """The backup of exactly that name, for what must not hit another one.
 
     Raises:
@@ -44,16 +49,18 @@ def exact_backup(name: str, backups: Sequence[Backup]) -> Backup:
     """
     found = next((b for b in backups if b.name == name), None)
     if found is None:
-        raise unknown(name, backups, {})
+        raise unknown(name, backups, {}, where)
     return found
 
 
-def unknown(word: str, backups: Sequence[Backup], bases: Mapping[str, str]) -> UsageError:
+def unknown(
+    word: str, backups: Sequence[Backup], bases: Mapping[str, str], where: str = ""
+) -> UsageError:
     """There is no such backup; names the nearest one."""
     known = [*(b.name for b in backups), *bases.values(), *bases]
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return UsageError(
         f"There is no backup {word}",
         why=f"did you mean {near[0]}?" if near else "",
-        hint="`backup list --all` shows them all",
+        hint=f"`backup list --all{where}` shows them all",
     )

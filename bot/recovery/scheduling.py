@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bot.errors import Failed
-from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION
+from bot.recovery.apps import ASKER_ANNOTATION, JOB_ANNOTATION, elsewhere
+from bot.releases.patience import patiently
 from bot.releases.words import SECOND
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ async def make_schedule(
     """
     from integrations.velero.errors import NoSuchSchedule
 
+    where = elsewhere(ctx.scope, velero.kube.cluster)
+
     async def make() -> bool:
         notes = {ASKER_ANNOTATION: ctx.asker.actor, JOB_ANNOTATION: op.id}
         labels = dict(spec.labels)
@@ -83,19 +86,19 @@ async def make_schedule(
         return found.phase if found.phase != "New" else None
 
     async def wait() -> str:
-        return await _taken_up(velero, name)
+        return await _taken_up(velero, name, where)
 
     phase = await op.step("wait until Velero has accepted it", wait, done=accepted)
     if phase == "FailedValidation":
-        problems = (await velero.schedule(name)).problems
+        problems = (await patiently(op, lambda: velero.schedule(name))).problems
         raise Failed(
             f"Velero cannot use schedule {name}",
             why="; ".join(problems),
-            hint=f"`backup schedule delete {name}` removes it; then make a better one",
+            hint=f"`backup schedule delete {name}{where}` removes it; then make a better one",
         )
 
 
-async def _taken_up(velero: Velero, name: str) -> str:
+async def _taken_up(velero: Velero, name: str, where: str) -> str:
     from integrations.velero import kinds
     from integrations.velero.models import Schedule
     from integrations.velero.waiting import Waiting, until
@@ -109,7 +112,7 @@ async def _taken_up(velero: Velero, name: str) -> str:
         raise Failed(
             f"Velero has not looked at schedule {name}",
             why=f"it did nothing for {TAKEN_UP:.0f} s",
-            hint="The schedule stays; `backup schedule list` tells when Velero takes it up",
+            hint=f"The schedule stays; `backup schedule list{where}` tells when Velero takes it up",
         ) from error
     if raw is None:
         raise Failed(f"Schedule {name} is gone", hint="Somebody may have deleted it")

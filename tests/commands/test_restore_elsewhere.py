@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import Config
 from bot.context import Weight
-from bot.errors import Failed, Refused
+from bot.errors import Failed, Refused, UsageError
 from bot.store.db import Store
 from integrations.kubernetes.kinds import STATEFUL_SET
 from integrations.velero import kinds
@@ -265,3 +265,21 @@ async def test_a_location_that_stays_closed_does_not_hide_what_was_restored(
     said = text_of(document)
     assert "Storage location default on spare is still read-only" in said
     assert "accessMode" in said
+
+
+async def test_commands_about_backups_and_schedules_offer_the_same_cluster(
+    both: Office, main: Recovery, spare: Recovery
+) -> None:
+    await spare.shop()
+    line = 'backup schedule create shop --cron "0 3 * * *" --name nightly --cluster spare'
+    plan = await both.plan(line)
+    assert any("`restore nightly --cluster spare` takes them" in text for text in plan.warnings)
+    await both.run(line, plan)
+    (made,) = await spare.velero.schedules()
+    assert made.template["metadata"]["labels"]["onprem.io/cluster"] == "spare"
+    with pytest.raises(Refused, match="`backup schedule delete nightly --cluster spare` first"):
+        await both.plan(line)
+    paused = await both.plan("backup schedule pause nightly --cluster spare")
+    assert "`backup schedule resume nightly --cluster spare`" in paused.warnings[0]
+    with pytest.raises(UsageError, match="`backup list --all --cluster spare` shows"):
+        await both.read("backup logs shpo --cluster spare")
