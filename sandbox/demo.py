@@ -17,7 +17,7 @@ from sandbox.cli import fault
 from sandbox.tour.bot import BotFailed, BotProcess, running
 from sandbox.tour.play import Player
 from sandbox.tour.show import Page
-from sandbox.tour.story import STORY
+from sandbox.tour.story import STORY, WATCH
 from sandbox.trouble import HELP, NoSuchFault
 from sandbox.world import PACES, World
 
@@ -56,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 async def _tour(arguments: argparse.Namespace, page: Page) -> int:
     _cancelled_by_signals()
-    async with World.start(pace=PACES[arguments.pace]) as world:
+    async with World.start(pace=PACES[arguments.pace], watch=WATCH) as world:
         page.line(f"Watch it here: {world.slack.url}/")
         page.line("A practice Kubernetes and a practice Slack, on this machine only; a real bot,")
         page.line("which talks to them as it would to yours, with the real helm.")

@@ -28,7 +28,7 @@ from sandbox.tour.bot import ROOT, BotFailed, running
 from sandbox.tour.play import LIVE, Player
 from sandbox.tour.show import Page as Told
 from sandbox.tour.show import labels, text_of
-from sandbox.tour.story import STORY
+from sandbox.tour.story import STORY, WATCH
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ SHARPNESS = 1.5
 """Pixels of a picture of one message for each of the page."""
 OVERVIEW = "scale"
 """The act at which the whole window is shown, as `page.png`."""
-THREAD = "alert-over"
-"""The act at which the window is shown with the thread below the message."""
+THREADS = frozenset({"alert-over", "firing-over"})
+"""The acts at which the window is shown with the thread below the message."""
 TYPED = "replace"
 """The act at which the window is shown with the field for a typed name."""
 DRAWN = "recovery"
@@ -84,7 +84,7 @@ class Camera:
 
     async def moment(self, act: Act | Event, message: Message) -> None:
         """Takes a picture of an act that has a name; of one the whole window too."""
-        if act.name == THREAD:
+        if act.name in THREADS:
             await self._window(act, message, act.name, ".replies")
         elif act.name == TYPED:
             await self._window(act, message, act.name, "button:has-text('Go on')")
@@ -199,7 +199,7 @@ async def take(folder: Path, executable: str) -> list[str]:
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with (
         async_playwright() as playwright,
-        World.start(pace=Pace().scaled(SLOWER)) as world,
+        World.start(pace=Pace().scaled(SLOWER), watch=WATCH) as world,
         running(world.config, world.directory / "bot.log"),
     ):
         browser = await playwright.chromium.launch(executable_path=executable, args=flags)

@@ -91,6 +91,7 @@ class World:
         *,
         clusters: int = 1,
         pace: Pace | None = None,
+        watch: Pace | None = None,
         directory: Path | None = None,
         ports: Ports | None = None,
         limits: Limits | None = None,
@@ -100,6 +101,7 @@ class World:
         Args:
             clusters: One or two.
             pace: How fast its workloads live; `fast` unless given.
+            watch: How fast Prometheus and Alertmanager live; as its workloads unless given.
             directory: Where its files go, and stay; without one they go with the world.
             ports: Where to listen.
             limits: Slack's limits; its own unless given.
@@ -125,7 +127,8 @@ class World:
                     objects=objects,
                 )
                 stack.push_async_callback(cluster.close)
-                await cluster.watched(pace=pace or PACES["fast"], ports=watch_ports[name])
+                seen_at = watch or pace or PACES["fast"]
+                await cluster.watched(pace=seen_at, ports=watch_ports[name])
                 started.append(cluster)
             slack = _slack(limits)
             stack.push_async_callback(slack.close)

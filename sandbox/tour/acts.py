@@ -22,7 +22,9 @@ class Act:
         who: Their name in the workspace.
         channel: Where.
         types: The line they type; empty when they click.
-        clicks: The label of the button they click, in the answer to the act before.
+        clicks: The label of the button they click, in the answer to the act before, or in what
+            the bot told of by itself since.
+        on: Words of another message of the bot whose button they click instead.
         expects: Words that the answer must hold.
         check: What must be true in the cluster then.
         seconds: How long the answer may take.
@@ -33,6 +35,7 @@ class Act:
     channel: str
     types: str = ""
     clicks: str = ""
+    on: str = ""
     expects: tuple[str, ...] = ()
     check: Check = lambda _: ""
     seconds: float = 60.0

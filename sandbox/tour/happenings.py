@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
+
+import aiohttp
 
 from sandbox.kube.resources import NAMESPACES, PODS
 from sandbox.tour.acts import Happening
@@ -62,6 +65,36 @@ def delete_namespace(name: str) -> Happening:
         return ""
 
     return happen
+
+
+def scale_by_hand(name: str, replicas: int) -> Happening:
+    """Somebody changes the size of a Deployment of the example app, as `kubectl scale` does."""
+
+    async def happen(world: World) -> str:
+        server = world.clusters[0].server
+        user = server.kubeconfig()["users"][0]["user"]
+        trust = ssl.create_default_context(cadata=server.authority_pem)
+        url = f"{server.url}/apis/apps/v1/namespaces/parse/deployments/{name}/scale"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.patch(
+                f"{url}?fieldManager=kubectl",
+                data=json.dumps({"spec": {"replicas": replicas}}),
+                headers={
+                    "Authorization": f"Bearer {user['token']}",
+                    "Content-Type": "application/merge-patch+json",
+                },
+                ssl=trust,
+            ) as answer,
+        ):
+            return "" if answer.status == 200 else await answer.text()
+
+    return happen
+
+
+async def time_passes(world: World) -> str:
+    """What happened before has its consequence."""
+    return ""
 
 
 def trouble(word: str) -> Happening:

@@ -64,6 +64,7 @@ class Player:
             new = [m for m in self._messages(event) if m.ts not in before]
             said = "; ".join(text_of(m, self._name).split("\n")[0] for m in new) or "nothing"
             return [f"#{event.channel} hears {said} within {event.seconds:g} s"]
+        self._answer = told
         self._page.told(event.channel, text_of(told, self._name))
         await self._moment(event, told)
         return await self._look(event.check)
@@ -104,7 +105,7 @@ class Player:
 
     async def _click(self, act: Act) -> Message:
         """A decision changes its own message; a button for another command brings a new one."""
-        asked = self._answer
+        asked = self._newest(act) if act.on else self._answer
         if asked is None:
             raise Refused("there is nothing to click on")
         before = {m.ts for m in self._slack.messages(act.who, act.channel)}
@@ -117,6 +118,15 @@ class Player:
             return (decided or self._answers(message, act.who, before)) and _final(message)
 
         return await self._slack.wait_for_message(act.who, act.channel, fits, act.seconds)
+
+    def _newest(self, act: Act) -> Message | None:
+        """The newest message of the bot with the words that an act names."""
+        found = (
+            message
+            for message in self._slack.messages(act.who, act.channel)
+            if self._by_bot(message) and act.on in text_of(message, str)
+        )
+        return max(found, key=lambda message: message.ts, default=None)
 
     def _answers(self, message: Message, who: str, before: set[str]) -> bool:
         """New, and for whoever asked: #ops also hears of what others do elsewhere."""

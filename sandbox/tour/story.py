@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.kube.controllers import Pace
 from sandbox.tour.acts import Act, Chapter, Event, absent, workload
-from sandbox.tour.happenings import delete_namespace, sign_up, trouble, users_are
+from sandbox.tour.happenings import (
+    delete_namespace,
+    scale_by_hand,
+    sign_up,
+    time_passes,
+    trouble,
+    users_are,
+)
 
 USERS = 250
 """So many documents are lost, and come back."""
+FIRES = "DeploymentScaledToZero"
+WATCH = Pace().scaled(0.02)
+"""Prometheus and Alertmanager live faster on the tour than pods: nobody waits minutes for them."""
 
 STORY: Sequence[Chapter] = (
     Chapter(
@@ -126,6 +137,34 @@ STORY: Sequence[Chapter] = (
                 channel="ops",
                 expects=("Over:", "It lasted"),
                 name="alert-over",
+            ),
+        ),
+    ),
+    Chapter(
+        "A careless hand stops the server; Prometheus sees it, and #ops mends it in the thread",
+        (
+            Event(
+                "Somebody, in a terminal: kubectl scale deployment parse-server --replicas=0",
+                scale_by_hand("parse-server", 0),
+                channel="ops",
+                expects=(FIRES, "Nothing serves"),
+                name="firing",
+            ),
+            Act("alice", "ops", clicks="Ack", expects=("Taken",)),
+            Act(
+                "alice",
+                "ops",
+                clicks="Scale to 2",
+                on="Nothing serves",
+                expects=("from 0 to 2",),
+                check=workload("Deployment", "parse-server", ready=2),
+            ),
+            Event(
+                "The alert is over, and its thread closes",
+                time_passes,
+                channel="ops",
+                expects=(f"Over: {FIRES}", "It lasted"),
+                name="firing-over",
             ),
         ),
     ),

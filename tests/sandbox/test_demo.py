@@ -51,7 +51,7 @@ def play(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[st
         text=True,
         env=environ,
         cwd=ROOT,
-        timeout=55,
+        timeout=110,
     )
 
 
@@ -83,6 +83,12 @@ def test_the_story_goes_as_it_should(environ: dict[str, str], tmp_path: Path) ->
         "#ops  onprem, by itself",
         "Storage location default is not available",
         "Over: Storage location default is not available",
+        "~ Somebody, in a terminal: kubectl scale deployment parse-server --replicas=0",
+        "DeploymentScaledToZero: parse",
+        "clicks “Ack”",
+        "clicks “Scale to 2”",
+        "Scaled deployment/parse-server from 0 to 2",
+        "Over: DeploymentScaledToZero: parse",
         "250 documents in parse._User",
         "no pod mounts it",
         "is complete",
