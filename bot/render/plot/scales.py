@@ -13,6 +13,10 @@ AIR = 1.08
 """How much higher the axis is than its highest line."""
 NEAR = 2.5
 """A limit farther away than this many times the highest value would flatten the lines."""
+_TINY = 1e-290
+"""Below this, numbers cannot be divided any more."""
+_SAME = 1e-9
+"""Values that differ by less than this share of themselves are one."""
 _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Seconds that people count in."""
 
@@ -66,10 +70,11 @@ def scale(panel: Panel, values: Iterable[float], most: int = 6) -> Scale:
 
 def _aired(low: float, high: float, panel: Panel) -> tuple[float, float]:
     """Air above and below; lines that all stand at one value lie within the axis."""
-    if high == low:
-        if low == 0:
-            return 0.0, 1.0
-        return low - abs(low) / 10, high + abs(high) / 10
+    size = max(abs(low), abs(high))
+    if size < _TINY:
+        return min(low, 0.0), 1.0
+    if high - low < size * _SAME:
+        return low - size / 10, high + size / 10
     span = high - low
     if high != panel.most:
         high = low + span * AIR if high else 0.0
