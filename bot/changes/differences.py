@@ -12,8 +12,9 @@ from bot.releases.words import SECOND, listed, short_image
 from bot.store.outside_changes import Known, OutsideChange
 from integrations.kubernetes.wording import FIELD_MANAGER
 
-CONTROLLERS = frozenset({"kube-controller-manager", "k3s"})
-"""Who writes sizes for an autoscaler: the controller manager, which k3s has in its one process."""
+CONTROLLERS = ("kube-controller-manager", "k3s", "kubelite")
+"""How those begin who write sizes for an autoscaler: the controller manager by its file's name,
+or the one process of k3s and of MicroK8s that it is part of."""
 LEFT_PENDING = 300 * SECOND
 """A revision that helm has not finished by then is told as it is."""
 RELEASE = "release"
@@ -220,7 +221,7 @@ class _Look:
         for write, parts in by.items():
             if not self._untold(write, now, parts):
                 continue
-            automatic = write.manager in CONTROLLERS
+            automatic = write.manager.startswith(CONTROLLERS)
             kind = next(k for k in _ORDER if k in {kind for kind, _ in parts})
             text = f"{now.object}: {listed(text for _, text in parts)}"
             yield self._change(now.object, kind, text, write, now.release, automatic=automatic)
@@ -229,7 +230,7 @@ class _Look:
         """Whether it was somebody else, and nothing else tells of it."""
         if write.manager == FIELD_MANAGER or self._by_helm(now.release, write):
             return False
-        if write.manager in CONTROLLERS:
+        if write.manager.startswith(CONTROLLERS):
             return any(kind == "scale" for kind, _ in parts)
         if self.ours.under_way(write.at or self.sight.now, RESTORERS):
             return False

@@ -107,7 +107,8 @@ async def test_each_thing_that_people_do_with_kubectl_is_told_once(lab: Lab, sce
         await say(lab, "delete", web)
         await scene.told(web, "deleted")
     assert scene.clock() - late.at > 2 * HOUR
-    assert (auto.automatic, auto.manager) == (True, "kube-controller-manager")
+    assert auto.automatic
+    assert auto.manager.startswith("kube-controller-manager")
     assert len(await scene.seen()) == 9
 
 
