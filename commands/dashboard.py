@@ -228,7 +228,8 @@ async def _part(ctx: Ctx, where: About, graph: Graph, time: Window) -> _Had:
         part = Part(graph.name, graph.title, (), why)
         return _Had(part, Panel(graph.title, graph.unit, (), note=why), error)
     missing = "" if fetched.lines else nothing(graph)
-    part = Part(graph.name, graph.title, numbers_of(graph, fetched), missing, fetched.notes)
+    told = await asyncio.to_thread(numbers_of, graph, fetched)
+    part = Part(graph.name, graph.title, told, missing, fetched.notes)
     return _Had(part, panel(graph, fetched))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,7 +189,7 @@ async def graph(ctx: Ctx, p: GraphParams) -> Graphed:
         start=time.start,
         end=time.end,
         step=fetched.step,
-        numbers=numbers_of(chosen, fetched),
+        numbers=await asyncio.to_thread(numbers_of, chosen, fetched),
         missing="" if fetched.lines else nothing(chosen),
         notes=fetched.notes,
         infos=fetched.infos,

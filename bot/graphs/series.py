@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,7 +125,8 @@ async def fetch(
     found = await prometheus.range(
         asked.promql, start=asked.start, end=asked.end, step=asked.step, most=most
     )
-    return numbers(graph, asked, found)
+    # In a thread, because many lines take longer than others should have to wait.
+    return await asyncio.to_thread(numbers, graph, asked, found)
 
 
 def panel(graph: Graph, fetched: Fetched) -> Panel:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import math
 import threading
 import time
@@ -19,6 +18,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from integrations.prometheus.decoding import document
 from integrations.prometheus.errors import (
     PrometheusError,
     PrometheusUnreachable,
@@ -198,7 +198,7 @@ class Prometheus:
                 hint="Check its address in the configuration and that it runs.",
                 detail=repr(exc),
             ) from exc
-        answer = _document(body)
+        answer = document(body)
         if status >= 400 or answer.get("status") != "success":
             raise self._failure(status, answer, body[:4000].decode(errors="replace"))
         return answer
@@ -293,11 +293,3 @@ def _session(url: str, server: Server) -> Any:
         timeout=TIMEOUT,
     )
     return session
-
-
-def _document(body: bytes) -> Mapping[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
