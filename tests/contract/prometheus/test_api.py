@@ -147,6 +147,18 @@ RANGE = {"start": "0", "end": "60", "step": "15", "query": "up"}
         ({"query": '"text"'}, 'invalid parameter "query": invalid expression type "string" for'),
         ({"limit": "-1"}, 'invalid parameter "limit":'),
     ],
+    ids=[
+        "no step",
+        "a step back",
+        "a step in words",
+        "an end before the start",
+        "no start",
+        "an end in words",
+        "too many points",
+        "a range of a range",
+        "a range of a text",
+        "a negative limit",
+    ],
 )
 async def test_what_makes_no_sense_is_refused(
     server: Answers, change: dict[str, str], said: str
