@@ -70,7 +70,8 @@ async def check_health(
     Raises:
         Cancelled: Somebody stopped it.
     """
-    why, told = "", ()
+    why = ""
+    told: tuple[tuple[str, bool, str], ...] = ()
     try:
         targets = await _targets(op, cluster, namespace, labels, f"see what came back{suffix}")
         if not targets:
