@@ -113,6 +113,11 @@ persons:
 admins:
   - {actor}
 
+# The bot's own metrics, at http://HOST:9096/metrics; what to alert on and a dashboard for Grafana
+# lie in deploy/ (onprem-rules.yaml, grafana-dashboard.json).
+# metrics:
+#   listen: 127.0.0.1:9096
+
 # Alertmanager's webhooks: it posts to http://HOST:9095/alerts/CLUSTER with the token as its bearer.
 # alerts:
 #   token_file: secrets/alerts-token

@@ -17,6 +17,7 @@ import structlog
 from bot.chores import begin
 from bot.config import Config, ConfigFile
 from bot.errors import ConfigError
+from bot.metrics import Exposition
 from bot.redaction import Redactor
 from bot.tasks import Tasks
 from bot.wiring import Product, build
@@ -72,6 +73,7 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         if any(cluster.prometheus for cluster in file.current.clusters.values()):
             chores.spawn(product.artist.warm(), "warm the artist")
         await product.alerts.start()
+        metrics = await _metrics(product)
         _notify("READY=1")
         print("ready", file=sys.stderr, flush=True)
         await stop.wait()
@@ -79,12 +81,24 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         _notify("STOPPING=1")
         log.info("draining", seconds=DRAIN_SECONDS)
         await chores.close()
+        if metrics is not None:
+            await metrics.close()
         if not await _drained(product, stop):
             log.warning("left to the next start: operations still running")
             # Ending the loop would cancel them and with them helm; the kernel ends us instead.
             sys.stderr.flush()
             os._exit(0)
     return 0
+
+
+async def _metrics(product: Product) -> Exposition | None:
+    """Shows the bot's metrics, where the configuration says so."""
+    if product.config.metrics is None:
+        return None
+    exposition = Exposition(product, product.config.metrics.listen)
+    await exposition.start()
+    log.info("metrics are shown", port=exposition.port)
+    return exposition
 
 
 async def _drained(product: Product, hurry: asyncio.Event) -> bool:

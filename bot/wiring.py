@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,8 @@ from typing import Any
 import structlog
 
 from bot import registry
-from bot.alerts.outlet import Outlet
 from bot.alerts.picturing import Studio
-from bot.alerts.service import Alerts, Surroundings
-from bot.alerts.threads import Threads
+from bot.alerts.service import Alerts, assembled
 from bot.changes.watching import Onlooker
 from bot.changes.watching import Watching as Looking
 from bot.clock import now
@@ -23,6 +21,7 @@ from bot.desk import Desk, Powers
 from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
+from bot.meters import Meters
 from bot.recovery.sweeping import Sweeper
 from bot.recovery.watching import Watcher, Watching, watched
 from bot.redaction import Redactor
@@ -84,6 +83,15 @@ class Clusters:
             cluster = self._open[name] = self._connect(name, settings)
         return cluster
 
+    def staleness(self) -> dict[tuple[str, str], float]:
+        """Cluster and kind → seconds since its stalest watch heard of the API server."""
+        found: dict[tuple[str, str], float] = {}
+        for name, cluster in self._open.items():
+            for watch in cluster.kube.watches:
+                place = (name, watch.kind)
+                found[place] = max(found.get(place, 0.0), watch.staleness())
+        return found
+
     async def close(self) -> None:
         """Closes all connections."""
         for cluster in (*self._open.values(), *self._left):
@@ -131,6 +139,7 @@ class Product:
     alerts: Alerts
     tasks: Tasks
     artist: Artist
+    meters: Meters
     lock: InstanceLock
     clock: Callable[[], int]
     current: Callable[[], Config]
@@ -235,6 +244,7 @@ def _put_together(
     teller, tasks = TerminalReplier(), Tasks()
     repliers: dict[str, Replier] = {"terminal": teller}
     surface: SlackSurface | None = None
+    meters = Meters()
 
     async def cancel(request_id: str, by: Asker) -> bool:
         return bool(await engine.cancel(request_id, by))
@@ -264,36 +274,20 @@ def _put_together(
     engine = Engine(parts, directory / WORKFLOWS)
     terminal = TerminalServer(engine, teller, lambda actor: current().person_of(actor), clock)
     if slack and config.slack is not None:
-        surface = SlackSurface(current, config.slack, store, engine, clock)
+        surface = SlackSurface(current, config.slack, store, engine, clock, meters=meters)
         repliers["slack"] = surface.replier
         repliers["terminal"] = Overheard(teller, surface.ops)
     repliers["system"] = repliers["terminal"]  # nobody listens but the ops channel
     names = {name for c in commands for name in (c.name, *c.aliases)}
     ops = surface.ops if surface else None
-    alerts = _alerts(current, clusters, store, ops, names, Studio(desk, artist))
+    alerts = assembled(current, clusters, store, ops, names, Studio(desk, artist))
     threads = alerts.threads
     watcher = Watcher(Watching(current, clusters, store, threads, names, clock))
     sweeper = Sweeper(current, clusters, store, threads, clock)
     onlooker = Onlooker(Looking(current, clusters, store, clock))
     asked = (config, store, engine, desk, clusters, commands, terminal, surface)
     unasked = (watcher, sweeper, onlooker, alerts)
-    return Product(*asked, *unasked, tasks, artist, lock, clock, current)
-
-
-def _alerts(
-    current: Callable[[], Config],
-    clusters: Clusters,
-    store: Store,
-    outlet: Outlet | None,
-    names: Collection[str],
-    studio: Studio,
-) -> Alerts:
-    def prefix() -> str:
-        return f"{current().command} "
-
-    threads = Threads(store, outlet, store.clock, prefix, names)
-    shared = (current, clusters, store, outlet, threads, prefix, names, store.clock)
-    return Alerts(Surroundings(*shared, studio))
+    return Product(*asked, *unasked, tasks, artist, meters, lock, clock, current)
 
 
 async def _probe_slack(config: Config, sockets: Any) -> list[tuple[str, str, str]]:

@@ -242,6 +242,12 @@ class FreezeConfig(Model):
     target: str = ""
 
 
+class MetricsConfig(Model):
+    """Where the bot's own metrics are shown, at `/metrics`."""
+
+    listen: Listen = "127.0.0.1:9096"
+
+
 class HelmConfig(Model):
     """Which helm runs (else PATH, else the bundled one) and for how many seconds."""
 
@@ -276,6 +282,7 @@ class Config(Model):
     commands: tuple[Module, ...] = ()
     helm: HelmConfig = HelmConfig()
     alerts: AlertsConfig | None = None
+    metrics: MetricsConfig | None = None
 
     @model_validator(mode="after")
     def _fill_in(self) -> Config:

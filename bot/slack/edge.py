@@ -62,6 +62,7 @@ class Edge(AsyncMiddleware):
         command: The slash command's name, `/onprem`.
         clock: Microseconds UTC.
         tasks: Own what goes on after the acknowledgement.
+        acked: Is told how long an acknowledgement took, in seconds.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Edge(AsyncMiddleware):
         command: Callable[[], str],
         clock: Callable[[], int],
         tasks: Tasks,
+        acked: Callable[[float], None],
     ) -> None:
         self._engine, self._people, self._answers = engine, people, answers
+        self._acked = acked
         self._command, self._clock, self._tasks = command, clock, tasks
         self._deliveries, self._clicks = Seen(REDELIVERED), Seen(DOUBLE_CLICK)
 
@@ -102,6 +105,7 @@ class Edge(AsyncMiddleware):
 
         Too late is never: Slack has told the person that it failed.
         """
+        self._acked(seconds)
         pending: Pending | None = req.context.get(PENDING)
         if pending is None:
             return

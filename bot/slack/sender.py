@@ -45,6 +45,7 @@ class Sender:
         delivery: Calls Slack.
         clock: Microseconds UTC.
         monotonic: Seconds; for pacing.
+        limited: Is told each 429, with the kind of what was sent.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class Sender:
         delivery: Delivery,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        limited: Callable[[str], None] = lambda kind: None,
     ) -> None:
-        self._store, self._delivery = store, delivery
+        self._store, self._delivery, self._told = store, delivery, limited
         self._clock, self._monotonic = clock, monotonic
         self._wakeup = asyncio.Event()
         self._tasks = Tasks()
@@ -238,6 +240,7 @@ class Sender:
     async def _limited(self, entry: outbox.Entry, seconds: float) -> None:
         """Leaves that channel, or that method, alone for as long as Slack says."""
         until = self._monotonic() + seconds
+        self._told(entry.kind)
         log.info("Slack asks to wait", kind=entry.kind, channel=entry.channel, seconds=seconds)
         if entry.kind == "post":
             self._channels[entry.team, entry.channel] = until

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Config, SlackConfig
 from bot.engine import Engine
+from bot.meters import Meters
 from bot.slack.answers import Answers
 from bot.slack.delivery import Delivery
 from bot.slack.edge import Edge
@@ -49,6 +50,7 @@ class SlackSurface:
         engine: Takes requests.
         clock: Microseconds UTC.
         monotonic: Seconds; measures how long an acknowledgement took.
+        meters: Count acknowledgements and what Slack refuses.
 
     Attributes:
         edge: Takes payloads; there after `open`.
@@ -64,9 +66,10 @@ class SlackSurface:
         engine: Engine,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        meters: Meters | None = None,
     ) -> None:
         self._config, self._settings = config, settings
-        self._monotonic = monotonic
+        self._monotonic, self._meters = monotonic, meters or Meters()
         self._store, self._engine, self._clock = store, engine, clock
         self._tasks, self._requests = Tasks(), Tasks()
         self._incoming: Sockets | Receiver | None = None
@@ -85,7 +88,8 @@ class SlackSurface:
         )
         quiet, patient = self._client(), self._client()
         patient.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
-        self._sender = Sender(self._store, Delivery(self._store, quiet, self._session), clock)
+        delivery = Delivery(self._store, quiet, self._session)
+        self._sender = Sender(self._store, delivery, clock, limited=self._meters.limited)
         self._people = People(patient, lambda actor: self._config().person_of(actor), clock)
         answers = Answers(patient, self._session, self._queue)
         self.edge = edge = Edge(
@@ -95,6 +99,7 @@ class SlackSurface:
             lambda: self._config().command,
             clock,
             self._requests,
+            self._meters.acked,
         )
         app = AsyncApp(
             client=patient,

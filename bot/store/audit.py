@@ -237,6 +237,24 @@ def page(db: Database, after: int = 0, size: int = 1000) -> list[AuditRow]:
     return [made(row) for row in every(db, sql, [after, size])]
 
 
+def results(db: Database, after: int = 0) -> tuple[int, dict[tuple[str, str], int]]:
+    """Outcomes after that row: the newest row's number, and (command, result) → how many."""
+    last = _last(db)
+    rows = every(
+        db,
+        """SELECT action, coalesce(body ->> '$.state', '') AS result, count(*) AS n FROM audit
+        WHERE seq > ? AND seq <= ? AND kind = 'outcome' AND json_valid(body) GROUP BY 1, 2""",
+        [after, last["seq"] if last else 0],
+    )
+    return (last["seq"] if last else 0), {(r["action"], r["result"]): r["n"] for r in rows}
+
+
+def known_break(db: Database) -> int | None:
+    """The first broken row, as far as it is known; None while the chain is taken for whole."""
+    last = _last(db)
+    return last["after_break"] if last else None
+
+
 def made(row: Mapping[str, Any]) -> AuditRow:
     """A stored row as an object."""
     return AuditRow(**{**row, "body": load(row["body"])})

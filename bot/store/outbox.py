@@ -273,6 +273,12 @@ def age(db: Database, now: int) -> int:
     return max(now - row["at"], 0) if row and row["at"] is not None else 0
 
 
+def unsent(db: Database) -> int:
+    """How many messages are not sent yet."""
+    row = first(db, f"SELECT count(*) AS n FROM outbox WHERE {OPEN}")  # noqa: S608
+    return int(row["n"]) if row else 0
+
+
 def prune(db: Database, before: int) -> int:
     """Deletes finished rows that were made before that moment."""
     return changed(

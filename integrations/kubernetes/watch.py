@@ -101,6 +101,7 @@ class Watch:
     ) -> None:
         self._on_lost = on_lost
         self._client = client
+        client.watches.add(self)
         self._kind = kind
         self._namespace = namespace
         self._labels = labels
@@ -111,6 +112,11 @@ class Watch:
         self._known: dict[tuple[str, str], _Known] = {}
         self.last_contact: float | None = None
         self.last_error: KubernetesError | None = None
+
+    @property
+    def kind(self) -> str:
+        """What is watched: `deployments`."""
+        return self._kind.plural
 
     def staleness(self) -> float:
         """Seconds since the server's last sign of life; infinite before the first."""

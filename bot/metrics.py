@@ -1,0 +1,189 @@
+"""The bot's own metrics, in Prometheus' text format at `/metrics`.
+
+Only numbers and configured names are told: no person, no text of a message. What `deploy/` alerts
+on and draws is made of these (onprem-rules.yaml, grafana-dashboard.json).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from bot.errors import Failed
+from bot.store import alert_threads, audit, outbox, requests
+from bot.store.requests import ENDED, PENDING, State
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from bot.wiring import Product
+
+
+class Kept(NamedTuple):
+    """What the state tells.
+
+    Attributes:
+        requests: How many stand where.
+        head: The audit log's newest row.
+        results: (command, result) → how many ended so since the row that was newest before.
+        broken: The audit log is known to be broken.
+        waiting: Unsent messages.
+        oldest: Microseconds that the oldest of them waits.
+        threads: Cluster → open alert threads; the bot's own under no cluster.
+    """
+
+    requests: dict[State, int]
+    head: int
+    results: dict[tuple[str, str], int]
+    broken: bool
+    waiting: int
+    oldest: int
+    threads: dict[str, int]
+
+
+class Exposition:
+    """Answers `/metrics`.
+
+    Args:
+        product: Whose.
+        listen: `host:port`; port 0 for a free one.
+    """
+
+    def __init__(self, product: Product, listen: str) -> None:
+        host, _, port = listen.rpartition(":")
+        self._product, self._host, self._port = product, host.strip("[]"), int(port)
+        self._runner: web.AppRunner | None = None
+        self._results: Counter[tuple[str, str]] = Counter()
+        self._seen = 0
+
+    async def start(self) -> None:
+        """Listens from now on.
+
+        Raises:
+            Failed: The address cannot be used.
+        """
+        app = web.Application()
+        app.router.add_get("/metrics", self._get)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise Failed(
+                f"Metrics cannot be shown at {self._host}:{self._port}",
+                why=error.strerror or str(error),
+                hint="Free the address, or set another one as metrics.listen",
+            ) from error
+
+    async def close(self) -> None:
+        """Listens no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """Where it listens.
+
+        Raises:
+            RuntimeError: It does not.
+        """
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("metrics are not shown")
+        return int(self._runner.addresses[0][1])
+
+    async def _get(self, request: web.Request) -> web.Response:
+        seen = self._seen
+        kept = await self._product.store.read(lambda db: _kept(db, seen, self._product.clock()))
+        if self._seen == seen:  # else another scrape has counted them meanwhile
+            self._results.update(kept.results)
+            self._seen = kept.head
+        registry = CollectorRegistry()
+        families = [*_from_state(kept), _jobs(self._results), *_from_process(self._product)]
+        registry.register(_Once(families))
+        body = generate_latest(self._product.meters.registry) + generate_latest(registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+class _Once:
+    """Metrics that have been gathered already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _kept(db: Database, seen: int, now: int) -> Kept:
+    threads: dict[str, int] = {}
+    for thread in alert_threads.standing(db):
+        threads[thread.cluster] = threads.get(thread.cluster, 0) + 1
+    return Kept(
+        requests.count_states(db),
+        *audit.results(db, seen),
+        audit.known_break(db) is not None,
+        outbox.unsent(db),
+        outbox.age(db, now),
+        threads,
+    )
+
+
+def _from_state(kept: Kept) -> Iterator[Metric]:
+    queue = GaugeMetricFamily(
+        "onprem_requests", "Requests that have not ended, by state.", labels=["state"]
+    )
+    for state in sorted((PENDING | {State.RECEIVED, State.STUCK}) - ENDED):
+        queue.add_metric([state.value], kept.requests[state])
+    yield queue
+    yield GaugeMetricFamily("onprem_outbox_messages", "Messages not sent yet.", value=kept.waiting)
+    yield GaugeMetricFamily(
+        "onprem_outbox_oldest_seconds",
+        "How long the oldest unsent message has waited; 0 without one.",
+        value=kept.oldest / 1_000_000,
+    )
+    yield GaugeMetricFamily(
+        "onprem_audit_broken",
+        "1 once the audit log is known to be broken.",
+        value=int(kept.broken),
+    )
+    threads = GaugeMetricFamily(
+        "onprem_alert_threads", "Open alert threads, by cluster.", labels=["cluster"]
+    )
+    for cluster, number in sorted(kept.threads.items()):
+        threads.add_metric([cluster], number)
+    yield threads
+
+
+def _jobs(results: Counter[tuple[str, str]]) -> Metric:
+    jobs = CounterMetricFamily(
+        "onprem_jobs",
+        "Requests that ended, by command and result, as the audit log has them.",
+        labels=["command", "result"],
+    )
+    for (command, result), number in sorted(results.items()):
+        jobs.add_metric([command, result or "refused"], number)
+    return jobs
+
+
+def _from_process(product: Product) -> Iterator[Metric]:
+    if product.slack is not None:
+        yield GaugeMetricFamily(
+            "onprem_slack_sockets",
+            "Open sockets of Slack's Socket Mode.",
+            value=product.slack.sockets_open,
+        )
+    stale = GaugeMetricFamily(
+        "onprem_watch_stale_seconds",
+        "Since the API server's last sign of life on the stalest watch, by cluster and kind.",
+        labels=["cluster", "kind"],
+    )
+    for (cluster, kind), seconds in sorted(product.clusters.staleness().items()):
+        stale.add_metric([cluster, kind], seconds)
+    yield stale
