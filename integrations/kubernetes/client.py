@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 from weakref import WeakSet
 
 from integrations.kubernetes import kinds, wording
@@ -22,9 +22,6 @@ from integrations.kubernetes.models import (
 )
 from integrations.kubernetes.sdk import Access
 from integrations.kubernetes.transport import READ_TIMEOUT, Request, Transport, to_json
-
-if TYPE_CHECKING:
-    from integrations.kubernetes.watch import Watch
 
 PatchType = Literal["merge", "strategic", "json", "apply"]
 
@@ -45,14 +42,11 @@ class KubeClient:
 
     Every method raises ``ClusterUnreachable`` within the connect timeout (3 s, plus at most
     1 s for name resolution) when nothing answers, and a ``StatusError`` when the server refuses.
-
-    Attributes:
-        watches: Those under way, each of which knows how stale it is.
     """
 
     def __init__(self, access: Access) -> None:
         self.transport = Transport(access)
-        self.watches: WeakSet[Watch] = WeakSet()
+        self.watches: WeakSet[Any] = WeakSet()  # those under way; each knows how stale it is
 
     @property
     def cluster(self) -> str:
