@@ -64,6 +64,17 @@ async def until(world: World, *words: str) -> str:
         raise AssertionError(f"it did not come; told was:\n{said}") from None
 
 
+async def whispered(world: World, *words: str) -> None:
+    """Waits for an answer that only the asker sees."""
+
+    def there() -> bool | None:
+        found = world.slack.workspace.channel("ops").ephemerals.values()
+        texts = [f"{m.text} {m.blocks}" for m in found]
+        return any(all(word in text for word in words) for text in texts) or None
+
+    await world.slack.wait_for(there, timeout=PATIENCE)
+
+
 async def scale(client: KubeClient, replicas: int) -> None:
     path = DEPLOYMENT.path("parse", "web", "scale")
     headers = {"Content-Type": "application/merge-patch+json"}
@@ -87,4 +98,6 @@ async def test_a_person_scales_past_the_bot_while_it_runs_and_while_it_is_dead(
         said = await until(world, "scaled from 2 to 3", "scaled from 1 to 2")
         assert said.count("deployment/web: scaled") == 2
         assert (await world.slack.slash("adam", "ops", "/onprem changes parse")).ok
+        await whispered(world, "2 outside the bot", "scaled from 2 to 3")
         assert (await world.slack.slash("adam", "ops", "/onprem health")).ok
+        await whispered(world, "main is well", "all ready")
