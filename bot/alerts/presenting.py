@@ -25,6 +25,7 @@ MATTER = (
     *("device", "mountpoint", "phase", "reason", "condition", "status", "code", "verb"),
 )
 """Labels that say what is meant, the widest first; others follow when there is room."""
+_TEXTS = ("summary", "message", "description")
 _NOISE = frozenset(
     (
         *("alertname", "severity", "prometheus", "prometheus_replica", "cluster", "endpoint"),
@@ -78,7 +79,7 @@ def condition(episode: Episode, rows: Sequence[AlertRow], extras: Extras) -> Con
         rows: Some of its alerts that fire, the newest last.
         extras: What others add.
     """
-    why = [*_summary(rows), *_labels(episode.shared), *_counts(episode)]
+    why = [*_summary(rows), *_labels(episode), *_counts(episode)]
     why += [*_links(episode, rows), *_calls(extras.called), *extras.remarks]
     several = episode.total > 1
     items = tuple(Item(r.fingerprint, _one(r, episode)) for r in rows) if several else ()
@@ -177,19 +178,25 @@ def _one(row: AlertRow, episode: Episode) -> Sentence:
 
 
 def _summary(rows: Sequence[AlertRow]) -> Iterator[Sentence]:
-    notes = rows[0].annotations if rows else {}
+    notes = _common(rows)
     told: list[str] = []
-    for name in ("summary", "message", "description"):
+    for name in _TEXTS:
         text = cut(notes.get(name, ""), SUMMARY)
         if text and not any(text.rstrip(".") in other for other in told):
             told.append(text)
             yield (text,)
 
 
-def _labels(shared: Mapping[str, str]) -> Iterator[Sentence]:
-    parts: list[Inline] = []
-    chosen = list(_chosen(shared, MOST_LABELS))
-    for name, value in chosen:
+def _common(rows: Sequence[AlertRow]) -> Mapping[str, str]:
+    """The annotations that all alerts have; without a common word what the first one says."""
+    first = dict(rows[0].annotations) if rows else {}
+    same = {k: v for k, v in first.items() if all(r.annotations.get(k) == v for r in rows)}
+    return same if any(name in same for name in _TEXTS) else first
+
+
+def _labels(episode: Episode) -> Iterator[Sentence]:
+    parts: list[Inline] = [Mono(cut(episode.severity, 40))] if episode.severity else []
+    for name, value in _chosen(episode.shared, MOST_LABELS):
         parts += [*((" · ",) if parts else ()), f"{cut(name, 40)} ", Mono(cut(value, VALUE))]
     if parts:
         yield tuple(parts)

@@ -95,7 +95,7 @@ async def test_the_root_tells_what_matters(desk: Desk, room: Room, clock: Clock)
     for words in (
         "PodsNotReady: parse – 2 firing",
         "2 pods are not ready.",
-        "deployment web",
+        "critical · namespace parse · deployment web",
         "pod=web-1",
         "Runbook (https://runbooks.example/pods)",
         "Rule (http://prometheus.example/graph?g0.expr=up)",
@@ -104,6 +104,22 @@ async def test_the_root_tells_what_matters(desk: Desk, room: Room, clock: Clock)
         assert words in root
     assert "job" not in root
     assert room.replies == []
+
+
+async def test_of_several_alerts_only_what_all_of_them_say_is_told(desk: Desk, room: Room) -> None:
+    for pod in "ab":
+        notes = {"summary": "A pod is not ready.", "description": f"Pod {pod} is not."}
+        await desk.notify(alert(START, pod=pod, annotations=notes))
+    await desk.tell()
+    assert "A pod is not ready." in room.edits[0]
+    assert "Pod a is not" not in room.edits[0]
+    await desk.notify(alert(START, alertname="X", annotations={"message": "A."}), groupKey="x")
+    desk.clock.now += 1
+    await desk.notify(
+        alert(START, alertname="X", pod="b", annotations={"message": "B."}), groupKey="x"
+    )
+    await desk.tell()
+    assert "A." in room.edits[-1]
 
 
 async def test_changes_are_edits_and_only_news_is_answered(desk: Desk, room: Room) -> None:
