@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bot.recovery.apps import APP_LABEL, backs, base_name, velero_of
+from bot.recovery.scheduling import LATE
 from bot.recovery.times import length
 from bot.recovery.wording import phase
 from bot.releases.errors import as_words
 from bot.releases.targets import AppRef
 from bot.releases.words import SECOND, ago, count, span
 from integrations.velero import cron
-from integrations.velero.errors import store_cause
+from integrations.velero.errors import BadSchedule, store_cause
 from integrations.velero.models import Backup, Location, Schedule
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ ANSWER = 6.0
 PROOF = 3.0
 """Seconds that its store has for what became of volumes; without an answer that is unknown."""
 _AT_ONCE = 4
+STALE = 30 * 86_400 * SECOND
+"""Microseconds for which a drill proves something, where none is scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,10 @@ def judge(facts: Facts, now: int) -> Line:
     storage = _storage(facts, good)
     bad = [*_about_backup(ref, mine, good, facts.unprotected, now), *_about_storage(storage)]
     bad += _about_drills(facts.drills)
-    odd = [] if proved else ["No drill has proved a backup yet."]
-    odd += _about_schedules(schedules, now)
+    odd = _about_proof(ref, proved, now)
+    if good is not None and facts.unprotected is None:
+        odd.append("Whether its volumes are stored could not be seen: ask `backup describe`.")
+    odd += _about_schedules(ref.name, schedules, now)
     return Line(
         app=ref.name,
         cluster=ref.cluster,
@@ -191,16 +197,30 @@ def _about_drills(drills: Sequence[Drill]) -> list[str]:
     return [f"The last drill failed: {last.why}"]
 
 
-def _about_schedules(schedules: Sequence[Schedule], now: int) -> list[str]:
+def _about_proof(ref: AppRef, proved: Drill | None, now: int) -> list[str]:
+    """A proof grows old: two periods of the app's drills, or a month without a schedule."""
+    if proved is None:
+        return ["No drill has proved a backup yet."]
+    times = ref.config.backup.drill.cron if ref.config.backup else ""
+    lasts = STALE
+    with contextlib.suppress(BadSchedule):
+        if times:
+            lasts = 2 * cron.interval(times, now) * SECOND
+    if now - proved.finished_at <= lasts:
+        return []
+    return [f"The last proof is {span(now - proved.finished_at)} old."]
+
+
+def _about_schedules(app: str, schedules: Sequence[Schedule], now: int) -> list[str]:
     if not schedules:
-        return ["No schedule makes its backups."]
+        return [f"No schedule makes its backups; `backup schedule create {app}` does."]
     if all(s.paused for s in schedules):
         return ["Its schedule is paused."]
     broken = next((s for s in schedules if s.phase == "FailedValidation"), None)
     if broken is not None:
         return [f"Schedule {broken.name} is not accepted: {', '.join(broken.problems)}."]
     due = [at for s in schedules if (at := cron.next_due(s)) is not None]
-    if due and min(due) + 600 * SECOND < now:
+    if due and min(due) + LATE < now:
         return [f"A backup was due {ago(min(due), now)}."]
     return []
 

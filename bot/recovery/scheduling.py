@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from integrations.velero.models import BackupSpec, Schedule
 
 LATE = 600 * SECOND
-"""A run that has not begun so long after its time counts as missed."""
+"""A run that has not begun so long after its time counts as missed: Velero looks each minute."""
 TAKEN_UP = 10.0
 """Seconds in which Velero says whether it can read a schedule."""
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from bot.alerts import Condition
 from bot.alerts.condition import Sentence
-from bot.recovery.picture import DAY, MINUTE, Known, Picture, Site
+from bot.recovery.picture import DAY, Known, Picture, Site
 from bot.recovery.promises import Verdict
+from bot.recovery.scheduling import LATE
 from bot.render.document import Mono, When
 from integrations.velero.cron import next_run
 from integrations.velero.errors import BadSchedule
@@ -17,8 +18,6 @@ from integrations.velero.names import label_value
 if TYPE_CHECKING:
     from integrations.velero.models import Schedule
 
-GRACE = 10 * MINUTE
-"""After which a run is late: Velero looks at its schedules every minute."""
 PAUSED_LONG = 7 * DAY
 
 
@@ -32,7 +31,7 @@ def timetable(site: Site, picture: Picture, known: Known) -> Iterator[Verdict]:
         due = _due(schedule)
         if schedule.paused:
             yield _paused(site, key, schedule, due, known)
-        elif due is None or known.now - due < GRACE:
+        elif due is None or known.now - due < LATE:
             yield Verdict(key, well=_well(schedule, due))
         elif _busy(schedule, picture):
             yield Verdict(key, unsure=True)

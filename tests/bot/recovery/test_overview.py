@@ -111,8 +111,19 @@ def test_what_is_wrong_is_said(changes: dict[str, Any], state: str, why: str) ->
     assert why in " ".join(line.why)
 
 
-def test_volumes_that_nobody_could_look_at_are_no_reason() -> None:
-    assert judge(facts(unprotected=None), NOW).state == "protected"
+def test_volumes_that_nobody_could_look_at_are_not_called_protected() -> None:
+    line = judge(facts(unprotected=None), NOW)
+    assert line.state == "look at it"
+    assert "could not be seen" in line.why[0]
+
+
+@pytest.mark.parametrize(("times", "days"), [("", 30), ("@daily", 2), ("0 3 * * 1", 14)])
+def test_a_proof_grows_old(times: str, days: int) -> None:
+    asked = ref(drill={"cron": times})
+    for age, state in ((days * 24 - 1, "protected"), (days * 24 + 1, "look at it")):
+        old = replace(drill(), finished_at=NOW - age * HOUR)
+        line = judge(facts(ref=asked, drills=(old,)), NOW)
+        assert line.state == state, line.why
 
 
 def test_a_backup_under_way_does_not_count_against_the_last_good_one() -> None:
