@@ -18,6 +18,8 @@ or the one process of k3s and of MicroK8s that it is part of."""
 LEFT_PENDING = 300 * SECOND
 """A revision that helm has not finished by then is told as it is."""
 RELEASE = "release"
+GRACE = 3 * SECOND
+"""So long an object of a release may be gone before helm is seen to have taken it."""
 
 Facts = Mapping[str, Any]
 
@@ -34,6 +36,7 @@ class Sight:
         apps: Release → the configured app that it is.
         scaled: `deployment/web` → when it was scaled last, for what is only seen long after: the
             API server does not date what comes through the scale subresource.
+        gone: `deployment/web` → when it was first missed.
     """
 
     cluster: str
@@ -44,6 +47,11 @@ class Sight:
     releases: Mapping[str, Sequence[Revision]] = field(default_factory=dict)
     apps: Mapping[str, str] = field(default_factory=dict)
     scaled: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
+
+    def missed(self, name: str, release: str) -> bool:
+        """Whether an object is gone, and nobody can know yet whether with its release."""
+        return bool(release) and self.now - self.gone.get(name, 0) < GRACE
 
     @property
     def facts(self) -> dict[str, Facts]:
@@ -201,6 +209,8 @@ class _Look:
 
     def _deleted(self, name: str, release: str) -> Iterator[OutsideChange]:
         if self._release_moved(release) or self.ours.under_way(self.sight.now):
+            return
+        if self.sight.missed(name, release):
             return
         yield self._change(name, "deleted", f"{name} deleted", Write("", 0), release)
 

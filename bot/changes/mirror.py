@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.changes.differences import RELEASE, Sight
+from bot.changes.differences import GRACE, RELEASE, Sight
 from bot.changes.observed import Revision, Workload, revision, workload
 from integrations.errors import IntegrationError
 from integrations.kubernetes.kinds import DAEMON_SET, DEPLOYMENT, SECRET, STATEFUL_SET, Kind
@@ -58,6 +58,7 @@ class Mirror:
         self._workloads: dict[str, Workload] = {}
         self._revisions: dict[str, Revision] = {}
         self._synced: set[str] = set()
+        self._gone: dict[str, int | None] = {}
         self.late = True
 
     async def run(self) -> None:
@@ -73,6 +74,8 @@ class Mirror:
             now: Microseconds UTC.
             apps: Release → configured app, of this namespace.
         """
+        missed = {name: now if at is None else at for name, at in self._gone.items()}
+        self._gone = {n: at for n, at in missed.items() if now - at <= GRACE}
         releases: dict[str, list[Revision]] = {}
         for one in sorted(self._revisions.values(), key=lambda r: r.number):
             releases.setdefault(one.release, []).append(one)
@@ -84,6 +87,7 @@ class Mirror:
             workloads=dict(self._workloads),
             releases=releases,
             apps=apps,
+            gone=missed,
         )
 
     async def _follow(self, word: str, kind: Kind) -> None:
@@ -149,8 +153,11 @@ class Mirror:
 
     def _keep_workload(self, name: str, now: Workload | None) -> None:
         before = self._workloads.pop(name, None)
-        if now is not None:
+        if now is None:
+            self._gone[name] = None
+        else:
             self._workloads[name] = now
+            self._gone.pop(name, None)
         if before is None or now is None or _state(before) != _state(now):
             self._stirred()  # a status alone changes nothing
 

@@ -190,8 +190,9 @@ def _seen(before: Before, sight: Sight) -> dict[str, object]:
 
 
 def _gone(before: Before, sight: Sight, facts: Collection[str]) -> list[str]:
-    """Objects that are not there any more; a release that helm is at work on still is."""
+    """Objects that are not there any more; what helm may still be at work on stays known."""
     busy = {f"{RELEASE}/{name}" for name in sight.releases}
+    busy |= {n for n in sight.gone if sight.missed(n, str(before.facts.get(n, {}).get("release")))}
     return [n for n in _seen(before, sight) if n not in facts and n not in busy]
 
 

@@ -186,7 +186,10 @@ def test_objects_that_go_with_their_release_are_not_told_one_by_one() -> None:
     kept = sight(replace(R1, status="uninstalled"))
     assert told(before(WEB, R1), kept) == ["Helm release tiny uninstalled"]
     assert told(before(replace(R1, status="uninstalled")), kept) == []
-    assert told(before(WEB, R1), sight(R1)) == ["deployment/web deleted"]
+    missed = {"deployment/web": NOW - 4 * SECOND}
+    assert told(before(WEB, R1), sight(R1, gone=missed)) == ["deployment/web deleted"]
+    just = {"deployment/web": NOW - SECOND}  # two watches, and the release's comes later
+    assert told(before(WEB, R1), sight(R1, gone=just)) == []
 
 
 def test_what_is_kept_of_an_object_has_no_values_but_sizes_and_images() -> None:
