@@ -140,7 +140,7 @@ def _sight(result: Changed, now: int) -> Note | None:
         )
     if result.watched > result.since:
         since = _when(result.watched, now, result.zone)
-        return Note.of(f"Changes outside the bot are known from {since} on.")
+        return Note.of(f"Changes outside the bot are known since {since}.")
     return None
 
 

@@ -21,7 +21,7 @@ from sandbox.kube.store import Store
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 API_VERSION = f"{GROUP}/{VERSION}"
 WINDOW = "15s"
-_NODE_CPU, _NODE_MEMORY = 0.05, 400 * 1024**2
+_NODE_CPU, _NODE_MEMORY = 0.25, 2300 * 1024**2
 """What a node uses besides its pods."""
 _USUAL_CPU, _USUAL_MEMORY = 0.1, 128 * 1024**2
 """Taken where a container requests nothing."""

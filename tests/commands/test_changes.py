@@ -117,8 +117,8 @@ async def test_it_says_what_it_cannot_know(office: Office) -> None:
     _, document = await office.read("changes")
     assert "were not seen" in text_of(document)
     await fill(office)
-    assert "known from" not in text_of((await office.read("changes"))[1])
-    assert "known from" in text_of((await office.read("changes --last 7d"))[1])
+    assert "known since" not in text_of((await office.read("changes"))[1])
+    assert "known since" in text_of((await office.read("changes --last 7d"))[1])
 
 
 async def test_more_than_a_screen_full_is_counted(office: Office) -> None:

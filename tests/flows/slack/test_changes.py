@@ -88,7 +88,7 @@ async def test_a_person_scales_past_the_bot_while_it_runs_and_while_it_is_dead(
 ) -> None:
     await person.create(DEPLOYMENT, "parse", deployment("web", "parse", 1))
     async with running(world.config, tmp_path / "first.log") as bot:
-        await until(world, "known from")  # it has looked once
+        await until(world, "known since")  # it has looked once
         await scale(person, 2)
         await until(world, "deployment/web: scaled from 1 to 2", "kubectl (outside the bot)")
         os.kill(bot.pid, signal.SIGKILL)
