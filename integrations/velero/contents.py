@@ -15,13 +15,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from integrations.velero.downloads import LIMIT, fetch_packed
+from integrations.velero.downloads import fetch_packed
 from integrations.velero.errors import DownloadFailed
 from integrations.velero.values import Raw, part
 
 if TYPE_CHECKING:
     from integrations.velero.client import Velero
     from integrations.velero.runs import Backup
+
+UNPACKED = 256 << 20
+"""Bytes of objects that are read at most; one at a time, so that they are never all in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ async def contents(
     Raises:
         NotReadyYet: It has not ended, or left nothing.
         ServerAway: Nobody hands out the address.
-        DownloadFailed: The store gives nothing, nothing readable, or more than 64 MB.
+        DownloadFailed: The store gives nothing, nothing readable, or too much.
     """
     packed = await fetch_packed(velero, backup, "BackupContents")
     return await asyncio.to_thread(unpacked, packed, backup.name, whole)
@@ -72,33 +75,37 @@ async def fetch(velero: Velero, backup: Backup) -> tuple[Raw, ...]:
     return tuple(saved.object for saved in await contents(velero, backup, whole=None))
 
 
-def unpacked(packed: bytes, name: str, whole: Collection[str] | None) -> tuple[Saved, ...]:
-    """Read Velero's tarball.
+def unpacked(
+    packed: bytes, name: str, whole: Collection[str] | None, most: int = UNPACKED
+) -> tuple[Saved, ...]:
+    """Read Velero's tarball, at most so many bytes of objects.
 
     Raises:
         DownloadFailed: It is damaged or too long.
     """
     try:
-        return tuple(_objects(packed, name, whole))
+        return tuple(_objects(packed, name, whole, most))
     except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DownloadFailed(
             f"The content of backup {name} is damaged in the store.", detail=repr(error)
         ) from error
 
 
-def _objects(packed: bytes, name: str, whole: Collection[str] | None) -> Iterator[Saved]:
+def _objects(packed: bytes, name: str, whole: Collection[str] | None, most: int) -> Iterator[Saved]:
     read = 0
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
         for member in tar:
-            read += member.size
-            if read > LIMIT:
-                raise DownloadFailed(
-                    f"The content of backup {name} is longer than {LIMIT >> 20} MB.",
-                    hint="Look at it with Velero's own command line.",
-                )
             place = _place(member.name)
-            stream = tar.extractfile(member) if place and member.isfile() else None
-            if place is None or stream is None:
+            if place is None or not member.isfile():
+                continue  # the second copy of each object among them
+            read += member.size
+            if read > most:
+                raise DownloadFailed(
+                    f"The content of backup {name} is longer than {most >> 20} MB.",
+                    hint="Restore it with Velero's own command line.",
+                )
+            stream = tar.extractfile(member)
+            if stream is None:
                 continue
             found = json.load(stream)
             if isinstance(found, dict):
