@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.errors import Drifted, Failed
@@ -115,15 +116,18 @@ async def _wait_stopped(
     timeout: float,
 ) -> None:
     """Waits until none of the workloads runs, and nobody uses the volumes."""
-    from integrations.kubernetes.kinds import REPLICA_SET
+    from integrations.kubernetes.kinds import PERSISTENT_VOLUME_CLAIM, REPLICA_SET
 
     kind = kinds_of_room()["Pod"]
-    names = {one.name for one in claims}
+    doomed = {one.uid for one in claims}
 
     async def left() -> list[str]:
-        sets, pods = await asyncio.gather(
-            list_all(kube, REPLICA_SET, namespace, None), list_all(kube, kind, namespace, None)
+        kinds = (REPLICA_SET, kind, PERSISTENT_VOLUME_CLAIM)
+        sets, pods, volumes = await asyncio.gather(
+            *(list_all(kube, one, namespace, None) for one in kinds)
         )
+        named = (one["metadata"] for one in volumes)
+        names = {str(meta["name"]) for meta in named if str(meta["uid"]) in doomed}
         uids = {one.uid for one in workloads}
         uids |= {str(one["metadata"]["uid"]) for one in sets if owned_by(one) & uids}
         return [
@@ -151,9 +155,10 @@ async def _delete(
         return
     kinds = kinds_of_room()
 
-    async def left() -> list[str]:
-        found = await asyncio.gather(*(there(kube, namespace, one) for one in things))
-        return [one.path for one, item in zip(things, found, strict=True) if item is not None]
+    async def left(kind: str = "") -> list[str]:
+        some = [one for one in things if kind in ("", one.kind)]
+        found = await asyncio.gather(*(there(kube, namespace, one) for one in some))
+        return [one.path for one, item in zip(some, found, strict=True) if item is not None]
 
     async def delete() -> None:
         for one in things:
@@ -165,7 +170,7 @@ async def _delete(
     async def act() -> list[str]:
         await patiently(op, delete)
         for kind in dict.fromkeys(one.kind for one in things):
-            await _gone(op, kube, kinds[kind], namespace, left, timeout)
+            await _gone(op, kube, kinds[kind], namespace, partial(left, kind), timeout)
         return [one.path for one in things]
 
     async def deleted() -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from integrations.kubernetes.kinds import (
     STATEFUL_SET,
     Kind,
 )
-from tests.commands.conftest import Office
+from tests.commands.conftest import Cut, Journal, Killed, Office
 from tests.commands.recovery import LABELS, Recovery
-from tests.commands.test_restore import backed_up
+from tests.commands.test_restore import backed_up, lost
+from tests.commands.test_restore_cancelled import At
 
 CRON_JOB = Kind("batch/v1", "cronjobs", "CronJob")
 
@@ -134,3 +136,45 @@ async def test_a_volume_that_somebody_else_uses_is_refused_by_name(
         await recoverable.plan("restore shop --replace")
     assert "data-db-0 by pod spy-" in caught.value.why
     assert "of Deployment spy" in caught.value.why
+
+
+async def test_waiting_for_pods_ends_when_somebody_cancels(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    """A pod that does not go is waited for as long as the app's timeout says."""
+    await backed_up(recoverable, recovery)
+    body = {"metadata": {"finalizers": ["example.com/held"]}}
+    await recovery.kube.patch(POD, "shop", "db-0", body)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_later(0.2, recoverable.operation.cancel, "ann")
+
+    at = At("wait until its pods are gone", "before", act=stop)
+    with pytest.raises(Failed, match="is stopped or stopping, and not restored") as caught:
+        await recoverable.run("restore shop --replace --skip-safety", cut=at)
+    assert "ann cancelled it" in caught.value.why
+    assert await uid(recovery), "its volume is there"
+    await recovery.kube.patch(POD, "shop", "db-0", {"metadata": {"finalizers": None}})
+
+
+async def test_what_took_the_names_after_it_was_stopped_stays(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    """Then it must not be said that nothing was touched, nor be waited for what has come."""
+    await backed_up(recoverable, recovery)
+    line = "restore shop --replace --skip-safety"
+    plan, journal = await recoverable.plan(line), Journal()
+    cut = Cut("stop the workloads", "acted")
+    with pytest.raises(Killed):
+        await recoverable.run(line, plan, cut=cut, request_id="job1", journal=journal)
+    await lost(recovery)
+    await recovery.shop()
+    fresh = await uid(recovery)
+    result, document = await recoverable.run(
+        line, plan, resumed=True, request_id="job1", journal=journal
+    )
+    assert result.ok
+    assert document.headline.startswith("Nothing of shop was missing")
+    assert await uid(recovery) == fresh
+    assert (await recovery.kube.get(STATEFUL_SET, "shop", "db"))["spec"]["replicas"] == 1

@@ -24,6 +24,7 @@ def two(ward: Ward, spare: Ward, tmp_path: Path) -> Iterator[Desk]:
     config = ward.config(tmp_path)
     whole = yaml.safe_load(config.read_text())
     whole["clusters"]["spare"] = {"kubeconfig": str(spare.grounds.account)}
+    whole["apps"]["parse"]["clusters"] = ["main", "spare"]
     config.write_text(yaml.safe_dump(whole))
     desk = Desk(ward, config)
     desk.works("deploy", "parse")
