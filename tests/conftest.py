@@ -8,6 +8,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine's other work, not of the code.
+settings.register_profile("onprem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("onprem")
 
 # `ONPREM_REQUIRE="browser kubectl"`: a test with such a marker that skips itself has failed.
 REQUIRED = frozenset(os.environ.get("ONPREM_REQUIRE", "").split())
