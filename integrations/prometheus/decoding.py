@@ -31,7 +31,8 @@ def _in_parts(text: str) -> Any:
     begin = at = mark + len(_RESULT)
     if not _is_data(text[:begin]):
         return None
-    decode, rows = json.JSONDecoder().raw_decode, []
+    decode = json.JSONDecoder().raw_decode
+    rows: list[Any] = []
     while not text.startswith("]", at):
         if rows and not text.startswith(",", at):
             return None
