@@ -27,6 +27,15 @@ MEMORY = (
 """The catalogue's graphs of an app's pods, over all namespaces."""
 
 
+def queries(pods: AppPods | None) -> tuple[str, str]:
+    """What is asked for processor time and for memory; nothing can leave its label."""
+    places = {
+        "namespace": promql.quote(promql.escape(pods.namespace) if pods else EVERYTHING),
+        "pods": promql.quote(pods.pattern if pods else EVERYTHING),
+    }
+    return promql.fill(CPU, places), promql.fill(MEMORY, places)
+
+
 async def pod_usage(prometheus: Prometheus, pods: AppPods | None) -> list[Usage]:
     """What each pod uses.
 
@@ -37,12 +46,7 @@ async def pod_usage(prometheus: Prometheus, pods: AppPods | None) -> list[Usage]
     Raises:
         PrometheusError: It gave no answer.
     """
-    places = {
-        "namespace": promql.quote(promql.escape(pods.namespace) if pods else EVERYTHING),
-        "pods": promql.quote(pods.pattern if pods else EVERYTHING),
-    }
-    cpu = await _values(prometheus, promql.fill(CPU, places), "namespace", "pod")
-    memory = await _values(prometheus, promql.fill(MEMORY, places), "namespace", "pod")
+    cpu, memory = [await _values(prometheus, q, "namespace", "pod") for q in queries(pods)]
     return [
         Usage(key[1], cpu.get(key, math.nan), memory.get(key, math.nan), key[0])
         for key in sorted({*cpu, *memory})
