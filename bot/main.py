@@ -20,7 +20,7 @@ from bot.errors import ConfigError
 from bot.metrics import Exposition
 from bot.redaction import Redactor
 from bot.tasks import Tasks
-from bot.wiring import Product, build
+from bot.wiring import Product, build, secret_values
 from integrations.kubernetes import sdk
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,7 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         loop.add_signal_handler(number, stop.set)
     chores = Tasks()
     loading = chores.spawn(asyncio.to_thread(sdk.load), "load the Kubernetes client")
-    loop.add_signal_handler(signal.SIGHUP, lambda: chores.spawn(_reload(file), "reload"))
+    loop.add_signal_handler(signal.SIGHUP, lambda: chores.spawn(reload(file, redactor), "reload"))
     async with serving(file.current, current=lambda: file.current, redactor=redactor) as product:
         await asyncio.wait([loading])  # else the first command would
         # What has been loaded stays; a full collection would hold acknowledgements up by 0.1 s.
@@ -110,13 +110,14 @@ async def _drained(product: Product, hurry: asyncio.Event) -> bool:
     return drain.done() and drain.result()
 
 
-async def _reload(file: ConfigFile) -> None:
-    """Reads the configuration again; a bad one changes nothing."""
+async def reload(file: ConfigFile, redactor: Redactor) -> None:
+    """Reads the configuration again; a bad one changes nothing. New secrets are hidden, too."""
     try:
         changed = await asyncio.to_thread(file.reload)
     except ConfigError as error:
         log.error("configuration kept as it was", problems=[str(p) for p in error.problems])
     else:
+        redactor.register(*secret_values(file.current))
         log.info("configuration read again", changed=changed, version=file.current.version)
 
 

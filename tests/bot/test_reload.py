@@ -12,6 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from bot.config import ConfigFile
+from bot.main import reload
+from bot.redaction import Redactor
 from bot.terminal.client import Screen, talk
 from sandbox.tour.bot import running
 
@@ -69,3 +72,16 @@ async def test_a_new_app_is_there_after_sighup_and_a_bad_file_changes_nothing(
         await until(lambda: "configuration kept as it was" in log.read_text())
         assert "onprem.yaml:2" in log.read_text()
         assert "Yes, you may run deploy blog" in await asked(path)
+
+
+async def test_secrets_that_are_new_are_hidden_as_well(tmp_path: Path) -> None:
+    path, redactor = tmp_path / "onprem.yaml", Redactor()
+    body = {"state": {"directory": str(tmp_path / "state")}, "clusters": {"lab": {}}}
+    path.write_text(yaml.safe_dump(body))
+    path.chmod(0o600)
+    file = ConfigFile(path)
+    body["clusters"] = {"lab": {"prometheus": {"url": "http://p", "token": "a-new-token"}}}
+    path.write_text(yaml.safe_dump(body))
+    await reload(file, redactor)
+    assert file.current.clusters["lab"].prometheus
+    assert "a-new-token" not in redactor.text("it says a-new-token")
