@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from bot.alerts import intake
+from bot.alerts import Act, intake
 from bot.alerts.placing import BARRED
 from bot.alerts.presenting import Extras
 from bot.alerts.telling import SUMMARY_SPACING, SWEEP, Teller, Words
 from bot.alerts.webhook import read
 from bot.config import Config
 from bot.render import blockkit, terminal
-from bot.store import alerts, storms
+from bot.render.document import Actions, Button, Document
+from bot.store import alerts, backup, messages, offers, storms
 from bot.store.db import Store
 from tests.bot.alerts.conftest import START, Clock, Room
 from tests.bot.alerts.payloads import alert, body
@@ -464,3 +465,32 @@ async def test_the_summary_of_a_channel_that_refuses_moves_too(
     (moved,) = await store.read(storms.under_way)
     assert room.places[moved.id] == ""
     assert "5 alerts in 5 groups" in terminal.plain(room.roots[moved.id][-1])
+
+
+async def test_pruning_leaves_what_an_open_thread_and_an_open_summary_need(
+    desk: Desk, room: Room, store: Store, clock: Clock
+) -> None:
+    desk.extras = Extras(acts=(Act("Ack", "ack it"),))
+    await desk.flood(6)
+    await desk.tell()
+    keys = list(room.roots)
+    for key in keys:
+        handle = messages.Handle(key, "T1", "C1", f"1.{len(key)}", START)
+        await store.write(lambda db, h=handle: messages.put(db, h))
+    over = alert(clock.now, alertname="Rule0", team="a", ended=clock.now)
+    await desk.notify({**over, "fingerprint": fingerprint(0)}, labels=rule(0))
+    clock.now += 100 * 86_400_000_000
+    await store.write(lambda db: backup.prune(db, clock.now - 5 * 86_400_000_000))
+    left = await store.read(lambda db: [k for k in keys if messages.get(db, k) is not None])
+    assert len(left) == len(keys) - 1
+    tokens = [b.token for k in left for d in room.roots[k] for b in pressed(d)]
+    assert len(tokens) >= 3
+    assert all([await store.read(lambda db, t=t: offers.get(db, t)) for t in tokens])
+
+
+def fingerprint(n: int) -> str:
+    return str(alert(0, alertname=f"Rule{n}", team="a")["fingerprint"])
+
+
+def pressed(document: Document) -> list[Button]:
+    return [b for e in document.elements if isinstance(e, Actions) for b in e.buttons]

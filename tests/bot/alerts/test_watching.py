@@ -214,6 +214,20 @@ async def test_an_alert_that_vanished_is_lost_sight_of_not_resolved(watch: Watch
     assert "never said that it ended" in watch.room.edits[-1]
 
 
+async def test_an_alert_that_was_missing_for_a_moment_is_not_lost_later(watch: Watch) -> None:
+    await watch.fire(pod="a")
+    await watch.look(2)
+    watch.server.receiver = Receiver()
+    await watch.fire(minutes=0, pod="a")
+    await watch.look(10)
+    await watch.fire(pod="a")
+    await watch.look(10)
+    assert len(await watch.standing()) == 1
+    await watch.fire(minutes=0, pod="a")
+    await watch.look(10)
+    assert len(await watch.standing()) == 1, "its time begins anew"
+
+
 async def test_a_silenced_alert_is_still_known(watch: Watch) -> None:
     await watch.fire(pod="a")
     await watch.look(2)
