@@ -42,21 +42,24 @@ def _at(moment: float, chart: Chart) -> str:
 
 
 def _sentences(chart: Chart, panel: Panel) -> Iterator[str]:
-    end = chart.end / 1e6
-    lines = ranked(panel)
-    for line in lines[:SHOWN]:
+    """Of several panels each has room for its foremost line, and for limits that were crossed."""
+    end, several = chart.end / 1e6, len(chart.panels) > 1
+    lines, shown = ranked(panel), 1 if several else SHOWN
+    for line in lines[:shown]:
         went = course(line, end, panel.step)
         if went is not None:
             yield f"{_short(line.label, LABEL) or 'The line'}: {_course(went, panel.unit, chart)}."
-    if len(lines) > SHOWN:
-        values = [v for line in lines[SHOWN:] for v in line.values if math.isfinite(v)]
+    if len(lines) > shown:
+        values = [v for line in lines[shown:] for v in line.values if math.isfinite(v)]
         low, high = amount(min(values), panel.unit), amount(max(values), panel.unit)
         between = f"{low} to {high}" if low != high else low
-        yield f"{len(lines) - SHOWN} more: {between}."
+        yield f"{len(lines) - shown} more: {between}."
     if not lines:
         yield "no data."
     for limit in panel.limits if lines else ():
-        yield _limit(limit, chart, panel)
+        said = _limit(limit, chart, panel)
+        if not (several and said.startswith("Never")):
+            yield said
     if infinite(panel):
         yield "Infinite values are left out."
     if panel.note:
@@ -121,6 +124,8 @@ def _peak(values: Sequence[float]) -> float | None:
 
 
 def _block(value: float, low: float, high: float) -> str:
+    value, low, high = value / 2, low / 2, high / 2  # so that no difference overflows
     if high <= low:
         return _BLOCKS[0]
-    return _BLOCKS[min(int((value - low) / (high - low) * len(_BLOCKS)), len(_BLOCKS) - 1)]
+    share = (value - low) / (high - low)
+    return _BLOCKS[min(int(share * len(_BLOCKS)), len(_BLOCKS) - 1)]

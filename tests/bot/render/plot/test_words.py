@@ -66,6 +66,18 @@ def test_many_lines_are_summed_up_and_many_panels_fit() -> None:
     assert crowd.endswith("…")
 
 
+def test_of_six_panels_each_tells_its_foremost_line_and_crossed_limits() -> None:
+    limits = (Limit(1.0, "busy", "warn"), Limit(9.0, "full", "bad"))
+    lines = [line("node-1.example.com", [0.5, 2]), line("node-2.example.com", [0.1, 0.2])]
+    text = alt(chart(*(panel(lines, title=f"Part {n}", limits=limits) for n in range(6))))
+    for n in range(6):
+        assert f"Part {n}: node-1.example.com: now 2" in text
+    assert text.count("1 more: 0.1 to 0.2.") == 6
+    assert text.count("above the limit 1 (busy)") == 6
+    assert "full" not in text
+    assert not text.endswith("…")
+
+
 def test_words_from_outside_stay_one_line_of_text() -> None:
     text = alt(chart(panel([line("a\nb\x1b[31m\u202e", [1])]), title="<!channel>\n\x00x"))
     assert "\n" not in text
@@ -81,6 +93,8 @@ def test_a_sparkline_shows_rise_gap_and_peak() -> None:
     assert sparkline([0] * 500 + [9] + [0] * 499, 10).count("█") == 1
     assert sparkline([], 8) == sparkline([1], 0) == ""
     assert sparkline([math.nan, math.inf], 8) == "  "
+    assert sparkline([1.7e308, -1.7e308], 8) == "█▁"
+    assert sparkline([5e-324, 0], 8) == "▁▁"
 
 
 @given(st.lists(st.floats(), max_size=200), st.integers(0, 90))
