@@ -121,6 +121,22 @@ async def test_a_kind_that_may_not_be_read_does_not_keep_from_the_others(scene: 
     assert len(await scene.seen()) == 1
 
 
+async def test_what_changed_while_the_cluster_was_away_is_told_when_it_is_back(
+    scene: Scene,
+) -> None:
+    await scene.make("web")
+    server = scene.world.server
+    async with scene.watched():
+        server.faults.add(Fault(503, 12, path="/apis/apps/v1/namespaces/shop/*s"))
+        assert server.drop_watches()
+        await scene.patch("web", {"spec": {"minReadySeconds": 5}}, "kubectl-edit")
+        one = await scene.told("settings changed")
+        await scene.patch("web", size(2), "kubectl", sub="scale")
+        await scene.told("from 1 to 2")
+    assert one.manager == "kubectl-edit"
+    assert len(await scene.seen()) == 2
+
+
 @pytest.mark.helm
 async def test_helm_in_other_hands_is_told_as_a_release_and_only_as_that(scene: Scene) -> None:
     chart = str(scene.chart())
