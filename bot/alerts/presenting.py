@@ -116,11 +116,13 @@ def news(episode: Episode, found: News, called: Sequence[str] = ()) -> Document:
     Args:
         episode: The episode.
         found: What its thread has not heard of.
-        called: Whom to call when nothing fired any more before: an edit of the root calls nobody.
+        called: Whom to call, because nothing fired any more before, or it has become worse: an
+            edit of the root calls nobody.
     """
-    back = (Text.of("It is back: ", episode.title), *map(Text, _calls(called)))
+    worse = [(*one, f": this is {cut(episode.severity, VALUE)}.") for one in _calls(called)]
     parts = [
-        *(back if found.back else ()),
+        *((Text.of("It is back: ", episode.title),) if found.back else ()),
+        *map(Text, _calls(called) if found.back else worse),
         *_group("New", FIRING, found.firing, found.rows, episode),
         *_group("Resolved", RESOLVED, found.resolved, found.rows, episode),
         *_group("Lost sight of", LOST, found.lost, found.rows, episode),

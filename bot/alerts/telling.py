@@ -22,7 +22,7 @@ from bot.alerts.placing import BARRED, Places, storm_id
 from bot.alerts.presenting import Extras, News
 from bot.errors import StoreUnavailable
 from bot.releases.words import span
-from bot.store import alert_news, alerts, storms
+from bot.store import alert_acts, alert_news, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, Episode
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ class Teller:
             alerts.put(db, replace(episode, shown=episode.revision))
         if first:
             alert_news.mark_told(db, episode.id)
+            alert_acts.call(db, episode.id, self._places.route(episode).mentions, now)
         elif not storms.raging(db, where) and not outlet.answering(db, key):
             reply = self._reply(db, episode)
             if reply is not None:
@@ -214,7 +215,9 @@ class Teller:
             return None
         if episode.closed_at is not None:
             return presenting.ended(episode, *self._span(db, episode))
-        return presenting.news(episode, found, self._places.route(episode).mentions)
+        called = self._places.route(episode).mentions
+        fresh = alert_acts.call(db, episode.id, called, self._clock())
+        return presenting.news(episode, found, called if found.back else fresh)
 
     def _span(self, db: Database, episode: Episode) -> tuple[int, int]:
         """From when to when an episode lasted, by one and the same clock where that is known."""

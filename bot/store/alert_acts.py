@@ -1,4 +1,4 @@
-"""What people did about alerts: silences that hold an episode's alerts back, and escalations.
+"""What was done about alerts: silences that hold an episode's alerts back, escalations, calls.
 
 Alertmanager is the truth about silences; these rows are what was told of them. Who owns an episode
 stands in its own row.
@@ -120,6 +120,12 @@ def escalated_at(db: Database, episode: str) -> int | None:
     return int(row["at"]) if row else None
 
 
+def call(db: Database, episode: str, actors: Sequence[str], now: int) -> tuple[str, ...]:
+    """Notes who is called about an episode; returns those who had not been called before."""
+    sql = "INSERT INTO alert_calls (episode, actor, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    return tuple(actor for actor in actors if changed(db, sql, [episode, actor, now]) == 1)
+
+
 def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
     """Episodes older than a moment that fire, that nobody has taken and nobody was called about.
 
@@ -151,14 +157,16 @@ def ended_since(db: Database, cluster: str, since: int, limit: int) -> list[Epis
 
 
 def prune(db: Database, before: int) -> int:
-    """Deletes silences and escalations that were over before that moment."""
+    """Deletes silences, escalations and calls that were over before that moment."""
     gone = changed(db, "DELETE FROM alert_silences WHERE ended_at < ?", [before])
-    return gone + changed(
-        db,
-        """DELETE FROM alert_escalations WHERE at < ?
-        AND episode NOT IN (SELECT id FROM episodes WHERE closed_at IS NULL)""",
-        [before],
-    )
+    for table in ("alert_escalations", "alert_calls"):
+        gone += changed(
+            db,
+            f"""DELETE FROM {table} WHERE at < ?
+            AND episode NOT IN (SELECT id FROM episodes WHERE closed_at IS NULL)""",  # noqa: S608
+            [before],
+        )
+    return gone
 
 
 _COLUMNS = tuple(f.name for f in fields(Silencing))

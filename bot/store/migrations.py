@@ -241,6 +241,9 @@ ALERT_ACTS = (
     "CREATE INDEX alert_silences_episode ON alert_silences (episode) WHERE ended_at IS NULL",
     """CREATE TABLE alert_escalations (
         episode TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE alert_calls (
+        episode TEXT NOT NULL, actor TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (episode, actor)) STRICT""",
 )
 
 

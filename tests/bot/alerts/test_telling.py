@@ -277,6 +277,23 @@ async def test_who_is_called_and_what_others_add_is_in_the_root(
     assert "Silenced until noon" in shown
 
 
+async def test_who_is_named_for_what_it_became_is_called_once_in_an_answer(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    mild = alert(START, pod="a", severity="warning")
+    await desk.notify(mild)
+    await desk.tell()
+    await desk.notify(mild, alert(START + 1, pod="b"))
+    await desk.tell()
+    (answer,) = room.answers
+    assert "S1: this is critical." in answer
+    await desk.notify(mild, alert(START + 1, pod="b"), alert(START + 2, pod="c"))
+    await desk.tell()
+    assert len(room.answers) == 2
+    assert "S1" not in room.answers[1]
+
+
 async def test_channels_by_label(store: Store, room: Room, clock: Clock) -> None:
     routes = [{"match": {"team": "b"}, "channel": "C0B"}]
     desk = Desk(store, room, clock, routes=routes, channel="C0A")
