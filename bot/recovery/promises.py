@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bot.alerts import Condition, Item
 from bot.alerts.condition import Sentence
 from bot.recovery import wording
-from bot.recovery.apps import app_selector
+from bot.recovery.apps import app_selector, of_cluster
 from bot.recovery.picture import (
     DAY,
     MINUTE,
@@ -209,7 +209,8 @@ def _covers(backup: Backup, ref: AppRef) -> bool:
     everywhere = not backup.namespaces or "*" in backup.namespaces
     wanted = app_selector(ref).items()
     return (
-        (everywhere or ref.namespace in backup.namespaces)
+        of_cluster(backup.labels, ref.cluster)
+        and (everywhere or ref.namespace in backup.namespaces)
         and ref.namespace not in (spec.get("excludedNamespaces") or ())
         and set(spec.get("includedResources") or ("*",)) == {"*"}
         and not spec.get("excludedResources")

@@ -223,6 +223,8 @@ def test_one_that_is_being_made_is_waited_for() -> None:
         ({"spec": {"includedResources": ["secrets"]}}, False),
         ({"phase": "PartiallyFailed"}, False),
         ({"expires_at": NOW - 1}, False),
+        ({"labels": {"onprem.io/cluster": "main"}}, True),
+        ({"labels": {"onprem.io/cluster": "spare"}}, False),
     ],
 )
 def test_a_backup_of_everything_counts(scope: dict[str, Any], counts: bool) -> None:
