@@ -173,7 +173,8 @@ def _jobs(results: Counter[tuple[str, str]]) -> Metric:
 
 
 def _from_process(product: Product) -> Iterator[Metric]:
-    if product.slack is not None:
+    settings = product.config.slack
+    if product.slack is not None and settings is not None and settings.mode == "socket":
         yield GaugeMetricFamily(
             "onprem_slack_sockets",
             "Open sockets of Slack's Socket Mode.",

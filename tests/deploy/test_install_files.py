@@ -143,6 +143,25 @@ def test_the_bots_chart_runs_one_confined_pod_with_a_kept_state() -> None:
 
 @needs_helm
 @pytest.mark.helm
+def test_the_bots_chart_opens_the_ports_that_the_configuration_has() -> None:
+    assert not [o for o in bot_chart() if o["kind"] == "Service"]
+    objects = bot_chart("config.metrics.listen=0.0.0.0:9096", "config.alerts.quiet=10m")
+    written = yaml.safe_load(one(objects, "ConfigMap")["data"]["onprem.yaml"])
+    assert written["alerts"] == {
+        "quiet": "10m",
+        "listen": "0.0.0.0:9095",
+        "token_file": "/run/secrets/onprem/alerts-token",
+    }
+    service, workload = one(objects, "Service"), one(objects, "StatefulSet")["spec"]
+    ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
+    assert ports == {"alerts": 9095, "metrics": 9096}
+    [container] = workload["template"]["spec"]["containers"]
+    assert {p["name"]: p["containerPort"] for p in container["ports"]} == ports
+    assert service["spec"]["selector"] == workload["selector"]["matchLabels"]
+
+
+@needs_helm
+@pytest.mark.helm
 @pytest.mark.parametrize(
     ("flag", "named"),
     [
@@ -150,6 +169,8 @@ def test_the_bots_chart_runs_one_confined_pod_with_a_kept_state() -> None:
         ("replicas=2", "replicas"),
         ("image.repository=", "image.repository"),
         ("config.slack.bot_token=xoxb-1", "slackSecret"),
+        ("config.alerts.token=secret", "alerts-token"),
+        ("config.alerts.email.password=secret", "email-password"),
     ],
 )
 def test_the_bots_chart_refuses_what_would_harm(flag: str, named: str) -> None:
