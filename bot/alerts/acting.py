@@ -80,6 +80,7 @@ def acts(
             Act(f"Silence {for_[:-1]} h", f"silence {episode.id} --for {for_}{where}")
             for for_ in SPANS
         ]
+        found.append(Act("Silence", f"silence {episode.id} --for 2d{where}", button=False))
     return (*found, *prepared(config, episode.cluster, episode.shared, sizes or {}))
 
 
