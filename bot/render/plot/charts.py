@@ -14,7 +14,7 @@ from bot.render.plot.pictures import Chart
 
 ONE = Form(size=theme.TEXT, named=8, widest=420, ticks=6, moments=6)
 FEW = Form(size=theme.TEXT, named=5, widest=400, ticks=5, moments=6, heading=40)
-MANY = Form(size=theme.SMALL, named=4, widest=200, ticks=4, moments=4, heading=36)
+MANY = Form(size=theme.SMALL, named=4, widest=240, ticks=4, moments=4, heading=36)
 HEADER = 104
 GUTTER = 40
 

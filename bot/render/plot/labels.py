@@ -13,6 +13,8 @@ LEAD = 36
 """Pixels between a line's end and its label: room for the way to it, and a piece of the line."""
 _STUB = 20
 _GAP = 12
+_WORTH = 6
+"""Characters that all names begin with; fewer would be missed more than the room is worth."""
 _LINE = 1.35
 """Height of a line of text, for each pixel of its size."""
 _PARTS = re.compile(r"[^-/.:_, ]+[-/.:_, ]?|[-/.:_, ]")
@@ -51,6 +53,8 @@ def distinct(labels: Sequence[Label], size: int, most: float) -> list[Label]:
         return list(labels)
     parts = {label.name: _PARTS.findall(label.name) or [""] for label in lines}
     head = _common(list(parts.values()))
+    if len("".join(parts[lines[0].name][:head])) < _WORTH:
+        head = 0
     tail = _common([part[::-1] for part in parts.values()])
     both = min(tail, *(len(part) - head - 1 for part in parts.values()))
     shorter: list[Label] = []

@@ -60,7 +60,7 @@ def scale(panel: Panel, values: Iterable[float], most: int = 6) -> Scale:
         low, high = min(low, 0.0), max(high, 0.0)
     if panel.most is not None:
         high = max(high, panel.most)
-    if panel.zero and panel.unit == "count":
+    if panel.zero and panel.unit == "count" and least % 1 == peak % 1 == 0:
         high = max(high, 1.0)  # there is no half a thing
     low, high = _aired(low, high, panel)
     far = tuple(limit for limit in panel.limits if not low <= limit.value <= high)
