@@ -74,9 +74,11 @@ def main() -> int:
     options.add_argument("--folder", type=Path, default=None)
     options.add_argument("--short", action="store_true", help="a tenth of it, to try it out")
     options.add_argument("--away", type=float, default=0.0, help="Slack is gone from the middle on")
+    options.add_argument("--groups", type=int, default=0, help="in place of 300")
     chosen = options.parse_args()
     print(rig.machine())
     plan = replace(SHORT if chosen.short else FULL, away=chosen.away)
+    plan = replace(plan, groups=chosen.groups or plan.groups)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         return _measure(Path(folder), plan)
 

@@ -223,6 +223,7 @@ ALERTS = (
         seen_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, told TEXT NOT NULL,
         missing_since INTEGER, PRIMARY KEY (episode, fingerprint)) STRICT""",
     "CREATE INDEX alerts_untold ON alerts (episode) WHERE told <> status",
+    "CREATE INDEX alerts_status ON alerts (episode, status, changed_at)",
     "CREATE INDEX alerts_fingerprint ON alerts (fingerprint) WHERE status = 'firing'",
     """CREATE TABLE storms (
         id TEXT PRIMARY KEY, channel TEXT NOT NULL, opened_at INTEGER NOT NULL,
