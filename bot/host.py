@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STATE_FILES = ("onprem.db", "workflows.db")
 SETTLE_SECONDS = 3600.0
 INTERRUPTED = 130
+_NONE: Mapping[str, str] = {}
 GOES_ON = "\nThe job goes on here until it ends. Ctrl-C again ends this process at once."
 
 
@@ -80,17 +81,25 @@ def command(
     return asyncio.run(_alone(config, words, screen_for(words), leave))
 
 
-def trial(kubeconfig: Path, words: Sequence[str]) -> int:
-    """`onprem --kubeconfig FILE …`: that cluster, with a state that is thrown away."""
+def trial(kubeconfig: Path, words: Sequence[str], servers: Mapping[str, str] = _NONE) -> int:
+    """`onprem --kubeconfig FILE …`: that cluster, with a state that is thrown away.
+
+    Args:
+        kubeconfig: How the cluster is reached.
+        words: The command.
+        servers: Addresses of `prometheus` and `alertmanager`, where there are such.
+    """
     with tempfile.TemporaryDirectory(prefix="onprem-") as folder:
-        config = _throw_away(Path(folder), kubeconfig.resolve())
+        config = _throw_away(Path(folder), kubeconfig.resolve(), servers)
         return command(config, words, leave=lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def in_sandbox(words: Sequence[str]) -> int:
     """`onprem --sandbox …`: a practice world for one command."""
     with _sandbox() as world:
-        return trial(Path(str(world["kubeconfig"])), words)
+        kinds = ("prometheus", "alertmanager")
+        servers = {kind: url for kind in kinds for url in (world.get(kind) or {}).values()}
+        return trial(Path(str(world["kubeconfig"])), words, servers)
 
 
 def practice(which: str, words: Sequence[str]) -> int:
@@ -206,12 +215,12 @@ def _interruptible(talking: asyncio.Task[int], tells: int, leave: Callable[[], N
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 
 
-def _throw_away(folder: Path, kubeconfig: Path) -> Config:
+def _throw_away(folder: Path, kubeconfig: Path, servers: Mapping[str, str]) -> Config:
     from bot.config import load
 
     content: Mapping[str, Any] = {
         "state": {"directory": str(folder / "state")},
-        "clusters": {"trial": {"kubeconfig": str(kubeconfig)}},
+        "clusters": {"trial": {"kubeconfig": str(kubeconfig), **servers}},
         "admins": [f"os:{socket.gethostname()}/{getpass.getuser()}"],
         "apps": {"parse": _example_app()},
     }

@@ -196,6 +196,15 @@ def test_trials_leave_no_state(place: Place, tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_a_practice_world_for_one_command_has_graphs(tmp_path: Path) -> None:
+    picture = tmp_path / "cpu.png"
+    words = [*ONPREM, "--sandbox", "graph", "cpu", "--save", str(picture)]
+    shown = subprocess.run(words, **PIPES)
+    assert shown.returncode == 0, shown.stderr
+    assert "node-1" in shown.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_at_a_terminal_the_name_is_asked_for(place: Place) -> None:
     assert place.onprem("deploy", "parse").returncode == 0
     words = [*ONPREM, "--config", str(place.config), "uninstall", "parse"]
