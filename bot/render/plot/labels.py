@@ -13,7 +13,7 @@ LEAD = 36
 """Pixels between a line's end and its label: room for the way to it, and a piece of the line."""
 _STUB = 20
 _GAP = 12
-_WORTH = 6
+_WORTH = 5
 """Characters that all names begin with; fewer would be missed more than the room is worth."""
 _LINE = 1.35
 """Height of a line of text, for each pixel of its size."""
