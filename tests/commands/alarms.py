@@ -26,6 +26,7 @@ from sandbox.alertmanager.server import PracticeAlertmanager
 from sandbox.alertmanager.timing import Route
 from tests.commands.conftest import ANN, Office, configuration
 
+GROUP_BY = Route().group_by
 CHANNEL, ROOT = "C0OPS", "1800000000.000100"
 
 
@@ -65,15 +66,18 @@ class Alarms:
     async def fire(self, *labels: Mapping[str, str], cluster: str = "main") -> Episode:
         """Alerts of one group fire, and are notified to the bot."""
         now = datetime.fromtimestamp(self.office.clock() / 1_000_000, UTC).isoformat()
-        self.practice.put([{"labels": dict(one), "startsAt": now} for one in labels])
+        await self.put([{"labels": dict(one), "startsAt": now} for one in labels])
         return await self.notify(*labels, cluster=cluster)
+
+    async def put(self, alerts: list[dict[str, Any]]) -> None:
+        """What Prometheus tells Alertmanager."""
+        self.practice.put(alerts)
 
     async def notify(
         self, *labels: Mapping[str, str], cluster: str = "main", status: str = "firing"
     ) -> Episode:
         """Alertmanager tells the bot of a group, as its webhook does."""
-        names = self.practice.route.group_by
-        group = {name: labels[0][name] for name in names if name in labels[0]}
+        group = {name: labels[0][name] for name in GROUP_BY if name in labels[0]}
         known = {json.dumps(a.labels, sort_keys=True): a for a in await self.client.alerts()}
         found = [known[json.dumps(dict(one), sort_keys=True)] for one in labels]
         body = {
