@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bot.alerts.own import OwnTroubles
 from bot.engine import Incoming
 from bot.recovery import drill_times
 from bot.render.document import Document, Mono, Note, Text, Title
@@ -25,6 +26,7 @@ SWEEP_SECONDS = 30.0
 DRILL_SECONDS = 60.0
 COPY_SECONDS = 600.0
 LOOK_SECONDS = 3600.0
+OWN_SECONDS = 20.0
 DAY = 86_400_000_000
 COPIES = 14
 
@@ -37,6 +39,8 @@ def begin(product: Product, tasks: Tasks) -> None:
     tasks.spawn(product.onlooker.run(), "watch changes")
     tasks.spawn(_regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
     tasks.spawn(_regularly(COPY_SECONDS, product.sweeper.sweep), "copies of drills")
+    own = OwnTroubles(product.store, product.alerts.threads, product.current, product.clock)
+    tasks.spawn(_regularly(OWN_SECONDS, own.look), "own troubles")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
         tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")

@@ -198,6 +198,25 @@ def begun(
     return [_made(row) for row in rows]
 
 
+def latest(
+    db: Database, *, cluster: str, since: int, commands: Collection[str], states: Collection[str]
+) -> dict[str, Request]:
+    """App → the last of its operations that began after a moment and stands so now."""
+    rows = every(
+        db,
+        """SELECT * FROM requests WHERE cluster = :cluster AND started_at >= :since AND app <> ''
+        AND command IN (SELECT value FROM json_each(:commands))
+        AND state IN (SELECT value FROM json_each(:states)) ORDER BY started_at, id""",
+        {
+            "cluster": cluster,
+            "since": since,
+            "commands": dump(sorted(commands)),
+            "states": dump(sorted(states)),
+        },
+    )
+    return {row["app"]: _made(row) for row in rows}
+
+
 def count_states(db: Database) -> dict[State, int]:
     """How many requests stand where; every state is named."""
     found = {
