@@ -67,6 +67,7 @@ class Ruler:
         self._sink: Sink | None = None
         self._task: asyncio.Task[None] | None = None
         self._looked = 0
+        self._looking = asyncio.Lock()
         self.resting = False
 
     def start(self, sink: Sink) -> None:
@@ -95,14 +96,15 @@ class Ruler:
 
     async def look(self) -> None:
         """Look at all rules now, and hand on what there is to tell."""
-        if self.resting:
-            return
-        self._evaluate()
-        told = self._due()
-        if told and self._sink is not None:
-            await self._sink(told)
+        async with self._looking:
+            if self.resting:
+                return
+            await self._evaluate()
+            told = self._due()
+            if told and self._sink is not None:
+                await self._sink(told)
 
-    def _evaluate(self) -> None:
+    async def _evaluate(self) -> None:
         from sandbox.prometheus.promql import Vector
         from sandbox.prometheus.promql.values import nameless
 
@@ -110,6 +112,7 @@ class Ruler:
         database = self._server.database()
         there: set[tuple[str, Labels]] = set()
         for rule in shipped():
+            await asyncio.sleep(0)  # others live on the same loop
             found = self._server.query(rule.expr, now, database)
             if not isinstance(found, Vector):
                 continue

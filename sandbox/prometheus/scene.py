@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice
+from operator import itemgetter
 
 from sandbox.kube.resources import NODES, PODS
 from sandbox.prometheus.facts import Container, Node, Pod
 from sandbox.prometheus.history import BEFORE, NEVER, History, Life
 from sandbox.prometheus.promql.values import NAME, Labels, labels_of
 from sandbox.prometheus.scraping import Track
-from sandbox.prometheus.shapes import Function, Span, joined, without
+from sandbox.prometheus.shapes import Function, Span, joined, summed, without
 from sandbox.prometheus.steering import TARGET_DOWN, USUAL_LOAD, Steering
 
 NAMESPACE = "monitoring"
@@ -106,22 +108,30 @@ class Scene:
 
     def cores(self) -> Iterator[tuple[Running, list[tuple[int, int, float]]]]:
         """Yield each container with the cores that it used: from when, to when, how many."""
-        crowds: dict[tuple[str, str, str], list[Span]] = defaultdict(list)
+        spans: dict[tuple[str, str, str], list[tuple[int, int, float]]] = defaultdict(list)
         for run in self.running():
-            crowds[_workload(run)] += run.spans
+            # Whole seconds: the pods of a large workload start within a few moments.
+            spans[_workload(run)] += [(s - s % 1000, e, 1.0) for s, e in run.spans]
+        crowds = {workload: summed(parts).steps for workload, parts in spans.items()}
         for run in self.running():
-            asked = dict(run.container.requests).get("cpu", SMALL)
-            load = self.load_of(run, "cpu")
-            edges = {start for start, _ in load}
-            edges |= {edge for span in crowds[_workload(run)] for edge in span}
-            steps = []
-            for span in run.spans:
-                cuts = sorted({*span, *(edge for edge in edges if span[0] < edge < span[1])})
-                for start, end in pairwise(cuts):
-                    others = sum(s <= start < e for s, e in crowds[_workload(run)])
-                    percent = [value for since, value in load if since <= start][-1]
-                    steps.append((start, end, asked * percent / 100 / max(others, 1)))
-            yield run, steps
+            yield run, list(self._steps(run, crowds[_workload(run)]))
+
+    def _steps(
+        self, run: Running, crowd: Sequence[tuple[int, int, float]]
+    ) -> Iterator[tuple[int, int, float]]:
+        """What a container used, when its workload had so many containers."""
+        asked = dict(run.container.requests).get("cpu", SMALL)
+        load = self.load_of(run, "cpu")
+        ends = [since for since, _ in load[1:]] + [NEVER]
+        for first, last in run.spans:
+            begin = max(0, bisect_right(crowd, first, key=itemgetter(0)) - 1)
+            for opened, closed, number in islice(crowd, begin, None):
+                if opened >= last:
+                    break
+                for (since, percent), until in zip(load, ends, strict=True):
+                    start, end = max(first, opened, since), min(last, closed, until)
+                    if start < end:
+                        yield start, end, asked * percent / 100 / max(number, 1.0)
 
 
 def _workload(run: Running) -> tuple[str, str, str]:

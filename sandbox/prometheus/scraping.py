@@ -58,20 +58,29 @@ class Scrapes:
 
     def samples(self, track: Track, after: int, until: int) -> Samples | None:
         """Take a series' samples; None if there are none."""
-        times = self.between(dict(track.labels).get("job", ""), after, until)
+        job = dict(track.labels).get("job", "")
+        times, ends = self._there(job, after, until, tuple(track.spans))
         if not len(times):
             return None
+        return Samples(track.labels, times, track.function(times), ends)
+
+    @lru_cache(maxsize=512)  # noqa: B019 - it goes with the world
+    def _there(
+        self, job: str, after: int, until: int, spans: tuple[Span, ...]
+    ) -> tuple[Times, Times | None]:
+        """When a series was found that is there in these spans, and when each sample ends.
+
+        Many series live equally long; they share what is computed here, and the arrays.
+        """
+        times = self.between(job, after, until)
         alive = np.zeros(len(times), dtype=bool)
-        for start, end in track.spans:
+        for start, end in spans:
             low, high = np.searchsorted(times, [start, end])
             alive[low:high] = True
         if alive.all():
-            return Samples(track.labels, times, track.function(times))
-        if not alive.any():
-            return None
+            return times, None
         # The scrape after the last sample does not find the series: it has ended then.
         following = np.append(times[1:], np.iinfo(np.int64).max)
         going_on = np.append(alive[1:], True)
         ends = np.where(going_on, np.iinfo(np.int64).max, following)
-        kept = times[alive]
-        return Samples(track.labels, kept, track.function(kept), ends[alive])
+        return times[alive], ends[alive]

@@ -63,7 +63,7 @@ def clamped(vector: Vector, low: Floats, high: Floats, steps: int) -> Vector:
 
 def absent(vector: Vector, labels: Labels, steps: int) -> Vector:
     """`absent`: 1 wherever there is no series, with the labels that were asked for."""
-    nowhere: Flags = np.logical_not(vector.present).all(axis=0)
+    nowhere = np.asarray(np.logical_not(vector.present).all(axis=0))
     return stacked([(labels, np.ones(steps), nowhere)], steps)
 
 

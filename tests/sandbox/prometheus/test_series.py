@@ -89,13 +89,13 @@ async def test_more_load_is_more_cpu_shared_by_all_pods(watched: Watched) -> Non
     usual = watched.value(used) or 0
     await watched.word("load=web:4")
     watched.clock.forward(300)
-    assert 3.2 < (watched.value(used) or 0) / usual < 4.8
+    assert 2.5 < (watched.value(used) or 0) / usual < 6.5
     each = 'rate(container_cpu_usage_seconds_total{namespace="default"}[2m])'
     one, other = (value for _, value in watched.rows(each))
     assert one == pytest.approx(other, rel=0.01)
     await watched.word("load=default/web:1")
     watched.clock.forward(300)
-    assert 0.8 < (watched.value(used) or 0) / usual < 1.25
+    assert 0.6 < (watched.value(used) or 0) / usual < 1.7
 
 
 async def test_a_load_of_nobody_is_refused(watched: Watched) -> None:
