@@ -164,12 +164,13 @@ class PracticeAlertmanager:
 
     async def tend(self) -> None:
         """Do all that is due by now, and wait until it is done."""
-        await asyncio.gather(*self._begin())
+        self._begin()
+        await asyncio.gather(*self._sending)
 
-    def _begin(self) -> list[asyncio.Task[None]]:
+    def _begin(self) -> None:
         if not self.reachable:
-            return []
-        now, begun = self.clock(), []
+            return
+        now = self.clock()
         for group in self._groups.all():
             if group.sending:
                 continue
@@ -180,8 +181,6 @@ class PracticeAlertmanager:
                 task = asyncio.create_task(self._send(group))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
-                begun.append(task)
-        return begun
 
     async def _send(self, group: Group) -> None:
         try:
