@@ -39,6 +39,7 @@ from sandbox.prometheus.promql.windows import (
     windows,
 )
 
+_MOST_SAMPLES = 10_000_000
 _CARDS = {"ManyToOne": "left", "OneToMany": "right"}
 _OPS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
@@ -156,6 +157,9 @@ class _Run:
         matchers = self.matchers(selector)
         steps = self._steps - _ms(selector.offset)
         found = self._source.select(matchers, int(steps[0]) - width, int(steps[-1]))
+        if len(found) * self._count > _MOST_SAMPLES:
+            text = "query processing would load too many samples into memory in query execution"
+            raise QueryError(text, "execution")
         return found, steps
 
     def _instant(self, selector: Any) -> Vector:

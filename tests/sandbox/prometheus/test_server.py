@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sandbox.prometheus.promql import QueryError
 from tests.sandbox.prometheus.conftest import Watched
 
 
@@ -62,6 +63,14 @@ async def test_it_has_very_many_series(watched: Watched) -> None:
     assert status == 200
     assert len(body["data"]["result"]) == 100
     assert body["warnings"] == ["results truncated due to limit"]
+
+
+async def test_more_than_it_can_hold_is_refused(watched: Watched) -> None:
+    await watched.word("prometheus-many=1000")
+    now = watched.prometheus.now()
+    with pytest.raises(QueryError, match="too many samples") as refused:
+        watched.prometheus.range("node_cpu_seconds_total", now - 3_600_000, now, 10_000)
+    assert refused.value.kind == "execution"
 
 
 async def test_it_wants_to_know_who_asks(watched: Watched) -> None:
