@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How alerts are grouped and how long is waited; the times are those of `deploy/`.
+    """How alerts are grouped and how long is waited; kube-prometheus-stack's times unless given.
 
     Attributes:
         group_by: Labels that alerts of one group share.
