@@ -7,11 +7,10 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.alertmanager import PracticeAlertmanager, Route
+from sandbox.alertmanager import HEARTBEAT, PracticeAlertmanager, Route
 from sandbox.alertmanager.matchers import Matcher
 from sandbox.kube.controllers import Behaviours, Controllers, Pace, start
 from sandbox.kube.faults import Faults
@@ -113,11 +112,10 @@ class PracticeCluster:
         self.prometheus = PracticePrometheus.of(
             self.store, self.controllers, pace=pace, cluster=self.name
         )
-        route, factor = Route(), self.prometheus.tempo.factor
-        heartbeat = replace(route, group_interval=60.0, repeat_interval=60.0)
+        factor = self.prometheus.tempo.factor
         self.alertmanager = PracticeAlertmanager(
-            route.scaled(factor),
-            children=[(Matcher("alertname", "Watchdog"), heartbeat.scaled(factor))],
+            Route().scaled(factor),
+            children=[(Matcher("alertname", "Watchdog"), HEARTBEAT.scaled(factor))],
             clock=lambda: self.store.clock(),
         )
         await self.alertmanager.start(ports[1])

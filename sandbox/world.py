@@ -174,7 +174,7 @@ class World:
         for cluster in self.clusters:
             if cluster.alertmanager is not None:
                 url = f"http://{self._alerts}/alerts/{cluster.name}"
-                cluster.alertmanager.receiver = Receiver(url, self._token)
+                cluster.alertmanager.receiver = Receiver(url, self._token, max_alerts=200)
 
     def _write(self) -> None:
         """Writes the tokens and the configuration; from then on the page completes its names."""

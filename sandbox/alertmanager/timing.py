@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How alerts are grouped and how long is waited; kube-prometheus-stack's times unless given.
+    """How alerts are grouped and how long is waited; usually as in `deploy/alertmanager.yaml`.
 
     Attributes:
         group_by: Labels that alerts of one group share.
@@ -17,35 +17,28 @@ class Route:
         backoff: Seconds before the second try of a notification; each is 1.5 times as long.
         backoff_limit: The longest such wait.
         maintenance: Seconds that an empty group remains.
-        peer_timeout: Seconds that the second of a pair lets the first have.
     """
 
     group_by: tuple[str, ...] = ("alertname", "namespace")
     group_wait: float = 30.0
     group_interval: float = 300.0
-    repeat_interval: float = 12 * 3600.0
+    repeat_interval: float = 4 * 3600.0
     backoff: float = 0.5
     backoff_limit: float = 60.0
     maintenance: float = 30.0
-    peer_timeout: float = 15.0
 
     def scaled(self, factor: float) -> Route:
         """The same with all times multiplied."""
-        return Route(
-            self.group_by,
-            *(
-                getattr(self, name) * factor
-                for name in (
-                    "group_wait",
-                    "group_interval",
-                    "repeat_interval",
-                    "backoff",
-                    "backoff_limit",
-                    "maintenance",
-                    "peer_timeout",
-                )
-            ),
-        )
+        times = {
+            field.name: getattr(self, field.name) * factor
+            for field in fields(self)
+            if field.name != "group_by"
+        }
+        return Route(self.group_by, **times)
+
+
+HEARTBEAT = Route(("alertname",), group_wait=0.0, group_interval=60.0, repeat_interval=60.0)
+"""The route of the Watchdog."""
 
 
 @dataclass(frozen=True, slots=True)

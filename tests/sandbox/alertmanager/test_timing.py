@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 
-from sandbox.alertmanager import PracticeAlertmanager, Receiver, Route
+from sandbox.alertmanager import HEARTBEAT, PracticeAlertmanager, Receiver, Route
 from sandbox.alertmanager.alerts import BadAlert, fingerprint, moment, quoted, stamp
 from sandbox.alertmanager.matchers import Matcher, parsed
+from sandbox.prometheus.rules import seconds as duration
 
 Json = dict[str, Any]
+ROOT = Path(__file__).parents[3]
 START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
@@ -95,10 +99,10 @@ async def test_news_wait_for_the_next_look(scene: Scene) -> None:
     assert await scene.after(1) == 2
 
 
-async def test_nothing_new_is_repeated_after_half_a_day(scene: Scene) -> None:
+async def test_nothing_new_is_repeated_after_four_hours(scene: Scene) -> None:
     scene.put(ends=10**6)
     assert await scene.after(30) == 1
-    for _ in range(144):
+    for _ in range(48):
         assert await scene.after(300) == 1
     assert await scene.after(300) == 2
 
@@ -110,6 +114,15 @@ async def test_a_child_route_has_its_own_times_and_key(scene: Scene) -> None:
     assert await scene.after(60) == 2
     labels = '{alertname="Watchdog", namespace="parse"}'
     assert scene.told[0]["groupKey"] == f'{{}}/{{alertname="Watchdog"}}:{labels}'
+
+
+def test_the_routes_are_those_that_are_shipped() -> None:
+    route = yaml.safe_load((ROOT / "deploy" / "alertmanager.yaml").read_text())["route"]
+    (watchdog,) = (r for r in route["routes"] if r["matchers"] == ["alertname = Watchdog"])
+    for shipped, practice in ((route, Route()), (watchdog, HEARTBEAT)):
+        assert tuple(shipped["group_by"]) == practice.group_by
+        for name in ("group_wait", "group_interval", "repeat_interval"):
+            assert duration(shipped[name]) == getattr(practice, name)
 
 
 async def test_an_alert_that_nobody_confirms_is_over(scene: Scene) -> None:
