@@ -9,6 +9,7 @@ import structlog
 
 from bot.alerts import Act, Condition, Findings
 from bot.errors import sentence
+from bot.recovery import stocktaking
 from bot.recovery.apps import app_selector
 from bot.recovery.mirror import Lost, Mirror
 from bot.recovery.notices import Notice, notices, present
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from bot.alerts.threads import Threads
     from bot.config import Config
+    from bot.recovery.stocktaking import Stock
     from bot.releases.targets import AppRef
     from bot.store.db import Store
     from integrations.velero.client import Velero
@@ -56,6 +58,7 @@ class Guard:
         store: Remembers what was told of others' runs.
         threads: Keeps what is wrong.
         clock: Microseconds UTC.
+        stock: Knows which volumes backups hold.
         patience: Seconds in which Velero's server must answer.
     """
 
@@ -67,9 +70,11 @@ class Guard:
         store: Store,
         threads: Threads,
         clock: Callable[[], int],
+        *,
+        stock: Stock,
         patience: float,
     ) -> None:
-        self._patience = patience
+        self._stock, self._patience = stock, patience
         self._cluster, self._velero, self._config = cluster, velero, config
         self._store, self._threads, self._clock = store, threads, clock
         self._seen: dict[str, sightings.Sighting] | None = None
@@ -107,7 +112,7 @@ class Guard:
             await self._ages(site, picture, now),
             await self._server(picture, Known(now, mirror.moved), now),
         )
-        findings = examine(site, picture, facts)
+        findings = examine(site, picture, facts, self._stock.verdicts(site, picture))
         await self._threads.hold(f"velero/{self._cluster}", findings, cluster=self._cluster)
         states = {name: sighting.state for name, sighting in seen.items()}
         for notice in notices(site, picture, states, now, known):
@@ -133,7 +138,8 @@ class Guard:
     async def _remembered(self, picture: Picture, now: int) -> dict[str, sightings.Sighting]:
         """What was told before; at the first look ever all that is over counts as told."""
         if self._seen is None:
-            self._seen = await self._store.read(lambda db: sightings.of(db, self._cluster))
+            all_ = await self._store.read(lambda db: sightings.of(db, self._cluster))
+            self._seen = {n: s for n, s in all_.items() if not n.startswith(stocktaking.PREFIX)}
         seen = self._seen
         fresh: dict[str, str] = {}
         if BEGAN not in seen:

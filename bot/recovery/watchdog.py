@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.alerts import Act, Condition, Findings, Item
@@ -30,8 +30,15 @@ _GC_CAUSES: Mapping[str, str] = {
 }
 
 
-def examine(site: Site, picture: Picture, known: Known) -> Findings:
-    """Looks at everything; what holds is told, what cannot be told is named as unsure."""
+def examine(site: Site, picture: Picture, known: Known, stock: Iterable[Verdict] = ()) -> Findings:
+    """Looks at everything; what holds is told, what cannot be told is named as unsure.
+
+    Args:
+        site: The cluster.
+        picture: What Velero has there.
+        known: What no object tells.
+        stock: What the store told of the volumes in backups.
+    """
     verdicts: list[Verdict] = [
         *(_storage(site, location, known.now) for location in picture.locations),
         *promises(site, picture, known),
@@ -39,6 +46,7 @@ def examine(site: Site, picture: Picture, known: Known) -> Findings:
         *_standstill(site, picture, known),
         _server(site, picture, known),
         _deletions(site, picture, known.now),
+        *stock,
     ]
     return Findings(
         tuple(v.broken for v in verdicts if v.broken),

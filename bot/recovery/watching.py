@@ -13,6 +13,7 @@ import structlog
 from bot.alerts import Findings
 from bot.recovery.apps import velero_of
 from bot.recovery.guard import Guard
+from bot.recovery.stocktaking import Stock
 from bot.releases.targets import apps_on
 from bot.tasks import Tasks
 from integrations.velero.api import SERVER_TIMEOUT
@@ -106,13 +107,17 @@ class Watcher:
             thread.condition.removeprefix(before): thread.opened_at
             for thread in await parts.threads.standing(f"velero/{name}/stuck")
         }
+        velero = velero_of(cluster)
+        stock = Stock(cluster, velero, parts.store, parts.clock, stirred.set)
         guard = Guard(
-            *(name, velero_of(cluster), parts.config, parts.store, parts.threads, parts.clock),
+            *(name, velero, parts.config, parts.store, parts.threads, parts.clock),
+            stock=stock,
             patience=parts.patience,
         )
         mirror = guard.mirror(stalled, stirred.set)
         async with asyncio.TaskGroup() as group:
             group.create_task(mirror.run(), name=f"mirror Velero of {name}")
+            group.create_task(stock.run(), name=f"look at volumes in backups of {name}")
             while True:
                 stirred.clear()
                 try:
