@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.alerts import acting
+from bot.alerts.routing import hushed, labels_of
 from bot.store import alert_acts, alerts
 
 if TYPE_CHECKING:
@@ -59,18 +60,20 @@ class Escalation:
         await self._store.write(lambda db: self._escalate(db, rule))
         self._wake()
 
-    def _due(self, db: Database, rule: EscalationConfig) -> list[str]:
-        before = self._clock() - int(rule.after * SECOND)
-        return alert_acts.unowned(db, rule.severities, before)
+    def _due(self, db: Database, rule: EscalationConfig) -> list[Episode]:
+        """What has waited too long; in quiet hours and in maintenance it waits on."""
+        now, settings = self._clock(), self._config().alerts
+        names = alert_acts.unowned(db, rule.severities, now - int(rule.after * SECOND))
+        found = [one for one in (alerts.find(db, name) for name in names) if one is not None]
+        return [one for one in found if settings and not hushed(settings, _labels(one), now)]
 
     def _escalate(self, db: Database, rule: EscalationConfig) -> None:
         now = self._clock()
         threads: dict[tuple[str, str], list[Episode]] = {}
-        for name in self._due(db, rule):
-            episode = alerts.find(db, name)
-            if episode is not None and alert_acts.escalate(db, name, now):
-                log.warning("alert escalated", episode=name, title=episode.title)
-                alerts.touch(db, name, now)
+        for episode in self._due(db, rule):
+            if alert_acts.escalate(db, episode.id, now):
+                log.warning("alert escalated", episode=episode.id, title=episode.title)
+                alerts.touch(db, episode.id, now)
                 place = (episode.message_key or episode.storm, episode.channel)
                 threads.setdefault(place, []).append(episode)
         for (thread, channel), episodes in threads.items():
@@ -86,3 +89,7 @@ class Escalation:
         if len(episodes) > 1:
             return f"{config.command} alerts"
         return f"{config.command} ack {episodes[0].id}{acting.place(config, episodes[0])}"
+
+
+def _labels(episode: Episode) -> dict[str, str]:
+    return labels_of(episode.cluster, [{**episode.shared, "severity": episode.severity}])

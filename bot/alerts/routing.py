@@ -54,6 +54,19 @@ def route(rules: RoutingConfig, labels: Mapping[str, str], now: int, *, default:
     return Route(channel, () if quiet else called, quiet, _muted(rules.maintenance, labels, at))
 
 
+def hushed(rules: RoutingConfig, labels: Mapping[str, str], now: int) -> str:
+    """Why nobody is to be called about an alert now; empty when somebody may be.
+
+    Args:
+        rules: The configuration's `alerts`.
+        labels: What `labels_of` says of the group.
+        now: Microseconds UTC.
+    """
+    at = datetime.fromtimestamp(now / 1_000_000, UTC)
+    quiet = _quiet(rules.quiet_hours, labels.get("severity", ""), at)
+    return _muted(rules.maintenance, labels, at) or quiet
+
+
 def labels_of(cluster: str, alerts: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """What a group of alerts is routed by.
 

@@ -17,6 +17,7 @@ from tests.bot.alerts.conftest import START, Clock, Room
 from tests.bot.store.test_alert_acts import episode as made
 
 MINUTE = 60_000_000
+DECADES = {"start": "2000-01-01T00:00:00Z", "end": "2050-01-01T00:00:00Z"}
 ONCALL = "slack-group:T1/S1"
 
 
@@ -114,6 +115,32 @@ async def test_which_severities_call_is_configured(
     await Escalation(store, lambda: default, room, clock, room.wake).look()
     assert len(room.replies) == (1 if severity == "critical" else 0)
     await Escalation(store, lambda: both, room, clock, room.wake).look()
+    assert len(room.replies) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "calls"),
+    [
+        ({"quiet_hours": [{"start": "00:00", "end": "24:00"}]}, 1),
+        ({"quiet_hours": [{"start": "00:00", "end": "24:00", "critical": True}]}, 0),
+        ({"maintenance": [{**DECADES, "reason": "disks", "match": {"alertname": "a7"}}]}, 0),
+        ({"maintenance": [{**DECADES, "reason": "disks", "match": {"alertname": "b7"}}]}, 1),
+    ],
+    ids=["critical calls at night", "unless configured", "maintenance", "of something else"],
+)
+async def test_in_maintenance_and_quiet_hours_it_waits(
+    tmp_path: Path, store: Store, room: Room, clock: Clock, settings: Any, calls: int
+) -> None:
+    plain = configured(tmp_path)
+    alerts_of = plain.alerts.model_dump(mode="json") if plain.alerts else {}
+    body = {"state": {"directory": str(tmp_path)}, "clusters": {"main": {}}}
+    hushed = Config.model_validate({**body, "alerts": {**alerts_of, **settings}})
+    await put(store, episode("a7"))
+    clock.now += 15 * MINUTE
+    awake = room.awake
+    await Escalation(store, lambda: hushed, room, clock, room.wake).look()
+    assert (len(room.replies), room.awake - awake) == (calls, calls)
+    await Escalation(store, lambda: plain, room, clock, room.wake).look()
     assert len(room.replies) == 1
 
 
