@@ -20,6 +20,7 @@ from bot.render.document import (
 )
 
 MOST_ITEMS = 8
+_MINUTE = 60_000_000
 
 
 def root(
@@ -74,10 +75,17 @@ def over(
         Title(f"Over: {title}", "good"),
         Text(well) if well else None,
         Note.of(
-            *("It lasted ", span(now - since), ", from ", When(since), " to ", When(now)),
+            *("It lasted ", span(now - since), ", ", *_between(since, now)),
             *(*_place(cluster), *_name(name)),
         ),
     )
+
+
+def _between(since: int, now: int) -> Sentence:
+    """From when to when, as far as minutes tell them apart."""
+    if since // _MINUTE == now // _MINUTE:
+        return ("until ", When(now))
+    return ("from ", When(since), " to ", When(now))
 
 
 def toned(document: Document, title: str, tone: Tone) -> Document:
