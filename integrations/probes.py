@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ from integrations.prometheus import Prometheus
 from integrations.server import Server
 
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0, sock_connect=3.0)
+_ARTEFACT = 15.0
+"""Seconds: for Velero's signature, and for the store."""
 _BACKUP_LOCATION = Kind("velero.io/v1", "backupstoragelocations", "BackupStorageLocation")
 
 
@@ -86,7 +90,7 @@ async def probe_rancher(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe
 
 
 async def probe_velero(client: KubeClient, namespace: str = "velero") -> Probe:
-    """Look for Velero and whether a backup location is available."""
+    """Look for Velero, an available backup location, and whether the store answers here too."""
     system = f"Velero in {client.cluster}"
     try:
         locations = (await client.list(_BACKUP_LOCATION, namespace)).items
@@ -117,7 +121,39 @@ async def probe_velero(client: KubeClient, namespace: str = "velero") -> Probe:
             f"No backup location is available ({', '.join(sorted(phases))}).",
             "See the message of the BackupStorageLocation.",
         )
-    return Probe(system, True, "v1", f"{len(locations)} backup location(s), available.")
+    said = f"{len(locations)} backup location(s), available."
+    try:
+        async with asyncio.timeout(_ARTEFACT):
+            read = await _stored(client, namespace)
+    except TimeoutError:
+        why = f"What a backup stored could not be read within {_ARTEFACT:.0f} s."
+        return Probe(system, False, "v1", why, "See how the store answers from this host.")
+    except IntegrationError as error:
+        return Probe(system, False, "v1", error.message, error.hint)
+    more = f" What {read} stored can be read." if read else " There is no backup yet to read."
+    return Probe(system, True, "v1", said + more)
+
+
+async def _stored(client: KubeClient, namespace: str) -> str:
+    """Fetch something small of the newest backup from the store itself, as a restore must.
+
+    Velero's server may reach the store by a name that only the cluster knows.
+
+    Returns:
+        The backup's name; empty when there is none.
+    """
+    from integrations.velero.client import Velero
+    from integrations.velero.errors import NotReadyYet
+
+    velero = Velero(client, namespace)
+    there = {x.name for x in await velero.locations() if x.available}
+    complete = (b for b in await velero.backups() if b.completed and b.location in there)
+    newest = next(complete, None)
+    if newest is None:
+        return ""
+    with suppress(NotReadyYet):  # the store was asked, and answered
+        await velero.results("Backup", newest.name)
+    return newest.name
 
 
 async def _guarded(system: str, version: Callable[[], Awaitable[str]]) -> Probe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +14,12 @@ from bot.wiring import probe_all
 from integrations.helm.binary import find_helm
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access
+from integrations.probes import probe_velero
+from integrations.velero.models import BackupSpec
 from sandbox.trouble import Trouble
 from sandbox.velero.definitions import LOCATIONS
 from sandbox.world import World
+from tests.commands.recovery import Recovery, open_recovery, shop_config
 
 
 @pytest.mark.helm
@@ -38,6 +43,7 @@ async def test_velero_is_asked_where_an_app_is_backed_up() -> None:
         try:
             assert await asked() == {
                 "helm": "works", "Kubernetes main": "works", "Velero in main": "works",
+                "Prometheus": "works", "Alertmanager": "works",
             }  # fmt: skip
             await world.trouble([Trouble.parse("store-away")])
             await practice.wait_for(unavailable, 10)
@@ -47,3 +53,27 @@ async def test_velero_is_asked_where_an_app_is_backed_up() -> None:
             assert "Velero in main" not in await asked()
         finally:
             await kube.close()
+
+
+async def test_an_address_of_the_store_that_only_velero_reaches_is_told(recovery: Recovery) -> None:
+    """Before the worst day: a restore reads what a backup holds from the store itself."""
+    await recovery.shop()
+    found = await probe_velero(recovery.kube)
+    assert found.ok
+    assert "There is no backup yet to read" in found.message
+    await recovery.velero.create_backup("saved", BackupSpec(namespaces=("shop",)))
+    await recovery.velero.follow_backup("saved")
+    found = await probe_velero(recovery.kube)
+    assert found.ok, found
+    assert "What saved stored can be read" in found.message
+    await recovery.objects.away()  # Velero does not know yet, as if it had another way there
+    found = await probe_velero(recovery.kube)
+    assert not found.ok
+    assert "could not be fetched from 127.0.0.1" in found.message
+    assert "publicUrl" in found.hint
+
+
+@pytest.fixture
+async def recovery(tmp_path: Path) -> AsyncIterator[Recovery]:
+    async with open_recovery(tmp_path, shop_config(tmp_path)) as made:
+        yield made
