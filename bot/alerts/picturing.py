@@ -126,6 +126,9 @@ class Illustrator:
         except StoreUnavailable as error:
             log.error("graphs of alerts wait", why=str(error))
             return True
+        except Exception as error:
+            log.error("round of graphs failed", exc_info=error)
+            return True
         return left
 
     async def _add(self, episode: Episode) -> None:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -44,6 +43,8 @@ AT_ONCE = 50
 IDLE = 30.0
 RETRY = 1.0
 SWEEP = 30.0
+FAULTY = 60.0
+"""Seconds after which what could not be told for a fault of ours is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +130,37 @@ class Teller:
                 free = min(free, self._rest[name])
                 continue
             # One at a time: notifications that wait for their commit come in between.
-            folded = await self._store.write(partial(self._tell, name=name))
+            folded = await self._tried(name, self._tell)
             spacing = SPACING * (1 + len(due) / LIVELY)
-            self._rest[name] = now + (SUMMARY_SPACING if folded else spacing)
+            self._rest.setdefault(name, now + (SUMMARY_SPACING if folded else spacing))
             told = True
         for one in await self._store.read(storms.untold):
             if one.id in self._rest:
                 free = min(free, self._rest[one.id])
                 continue
-            await self._store.write(partial(self._sum_up, name=one.id))
-            self._rest[one.id] = now + SUMMARY_SPACING
+            await self._tried(one.id, self._sum_up)
+            self._rest.setdefault(one.id, now + SUMMARY_SPACING)
             told = True
         if told and self._outlet is not None:
             self._outlet.wake()
             self._told()
         left = min(free, self._swept + SWEEP) - self._monotonic()
         return max(left, 0.0) if not told else min(max(left, 0.0), RETRY)
+
+    async def _tried(self, name: str, work: Callable[[Database, str], bool]) -> bool:
+        """Tells of one thing; what is wrong with it must not keep the others untold.
+
+        Raises:
+            StoreUnavailable: Nothing can be told now.
+        """
+        try:
+            return await self._store.write(lambda db: work(db, name))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.error("alert not told", name=name, exc_info=error)
+            self._rest[name] = self._monotonic() + FAULTY
+            return False
 
     def _tell(self, db: Database, name: str) -> bool:
         """Tells of an episode; True when that was left to a summary."""
@@ -227,10 +243,10 @@ class Teller:
             return max(began, min(episode.opened_at, ended)), ended
         return min(episode.opened_at, closed), closed
 
-    def _sum_up(self, db: Database, name: str) -> None:
+    def _sum_up(self, db: Database, name: str) -> bool:
         found, outlet, settings = storms.get(db, name), self._outlet, self._config().alerts
         if found is None or outlet is None or settings is None:
-            return
+            return False
         episodes = storms.folded(db, name)
         now = self._clock()
         over = found.calm_at is not None and all(e.closed_at is not None for e in episodes)
@@ -247,6 +263,7 @@ class Teller:
         storms.put(db, current)
         key = found.id
         outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
+        return True
 
     async def sweep(self) -> None:
         """Looks after what no notification will: calm, refusals, the end of maintenance.

@@ -15,6 +15,7 @@ from bot.config import Config
 from bot.render import blockkit, terminal
 from bot.render.document import Actions, Button, Document
 from bot.store import alerts, backup, messages, offers, storms
+from bot.store.alerts import Episode
 from bot.store.db import Store
 from tests.bot.alerts.conftest import START, Clock, Room
 from tests.bot.alerts.payloads import alert, body
@@ -292,6 +293,26 @@ async def test_who_is_named_for_what_it_became_is_called_once_in_an_answer(
     await desk.tell()
     assert len(room.answers) == 2
     assert "S1" not in room.answers[1]
+
+
+async def test_a_fault_with_one_alert_does_not_keep_the_others_untold(
+    desk: Desk, room: Room, store: Store
+) -> None:
+    def faulty(db: Any, episode: Episode) -> Extras:
+        if episode.title.startswith("Rule0"):
+            raise RuntimeError("a fault")
+        return Extras()
+
+    words = Words(lambda: "/onprem ", (), faulty)
+    desk.teller = Teller(
+        *(store, room, desk.clock, lambda: desk.config, words), monotonic=desk.watch
+    )
+    await desk.flood(3)
+    await desk.tell()
+    assert len(room.roots) == 2
+    desk.teller = desk.anew()
+    await desk.tell()
+    assert len(room.roots) == 3
 
 
 async def test_channels_by_label(store: Store, room: Room, clock: Clock) -> None:
