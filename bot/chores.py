@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bot.alerts.mailing import Mailing
 from bot.alerts.own import OwnTroubles
 from bot.engine import Incoming
 from bot.recovery import drill_times
@@ -27,6 +28,7 @@ DRILL_SECONDS = 60.0
 COPY_SECONDS = 600.0
 LOOK_SECONDS = 3600.0
 OWN_SECONDS = 20.0
+MAIL_SECONDS = 10.0
 DAY = 86_400_000_000
 COPIES = 14
 
@@ -41,9 +43,15 @@ def begin(product: Product, tasks: Tasks) -> None:
     tasks.spawn(_regularly(COPY_SECONDS, product.sweeper.sweep), "copies of drills")
     own = OwnTroubles(product.store, product.alerts.threads, product.current, product.clock)
     tasks.spawn(_regularly(OWN_SECONDS, own.look), "own troubles")
+    mailing = Mailing(product.store, product.current, partial(_away, product), product.clock)
+    tasks.spawn(_regularly(MAIL_SECONDS, mailing.look), "mail")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
         tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")
+
+
+def _away(product: Product) -> str:
+    return product.slack.away if product.slack is not None else "no Slack is configured"
 
 
 async def copy_when_due(product: Product) -> None:

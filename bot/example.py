@@ -130,6 +130,17 @@ admins:
 #   storm:                    # above so many new threads a channel gets one summary
 #     threads: 10
 #     per: 1m
+#   email:                    # critical ones, while Slack is away
+#     host: mail.example.com
+#     port: 587               # as usual for tls unless given
+#     tls: starttls           # or tls, none
+#     username: onprem
+#     password_file: secrets/mail-password
+#     ca_file: ca.pem
+#     from: onprem@example.com
+#     to: [operators@example.com]
+#     after: 5m               # Slack must have been away for so long
+#     every: 5m               # at most one mail in that time
 #   channel: C0123456789      # for alerts that no route takes elsewhere; else the ops channel
 #   mentions:                 # who is called when an alert of that severity opens
 #     critical: [slack-group:T0123456789/S0123456789]

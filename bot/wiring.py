@@ -309,6 +309,7 @@ def secret_values(config: Config) -> list[str]:
         for server in (cluster.prometheus, cluster.alertmanager):
             held += [server.token, server.password] if server else []
     held += [config.alerts.token] if config.alerts else []
+    held += [config.alerts.email.password] if config.alerts and config.alerts.email else []
     return [secret.get_secret_value() for secret in held if secret is not None]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from bot.config.base import Model
+from bot.config.mail import EmailConfig
 from bot.config.routing import RoutingConfig
 from bot.config.values import File, Listen, Seconds
 
@@ -45,6 +46,7 @@ class AlertsConfig(RoutingConfig):
         quiet: Seconds that a group of alerts must be over before it gets another thread.
         lost_after: Seconds that Alertmanager may not know an alert before it counts as lost
             sight of; longer than its `group_interval`, within which it tells of an end.
+        email: The second way out, while Slack is away; none when missing.
     """
 
     listen: Listen = "127.0.0.1:9095"
@@ -54,3 +56,4 @@ class AlertsConfig(RoutingConfig):
     lost_after: Seconds = 900
     watchdog: WatchdogConfig = WatchdogConfig()
     storm: StormConfig = StormConfig()
+    email: EmailConfig | None = None

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from bot.config.mail import EmailConfig
 from bot.config.models import AppConfig, ClusterConfig, Config, SlackConfig
 from bot.config.servers import ServerConfig
 from bot.data import shipped
 
 Finding = tuple[tuple[str, ...], str]
+_HERE = ("localhost", "127.0.0.1", "::1")
 _PREFIX = {"bot_token": "xoxb-", "app_token": "xapp-"}
 
 
@@ -36,6 +38,8 @@ def findings(config: Config, clusters: Collection[str]) -> Iterator[Finding]:
         yield from _slack(config.slack, clusters)
     if config.alerts and not config.alerts.token:
         yield ("alerts", "token"), "give the token that Alertmanager shows, or token_file"
+    if config.alerts and config.alerts.email:
+        yield from _email(("alerts", "email"), config.alerts.email)
     for name, app in config.apps.items():
         yield from _app(("apps", name), app, clusters)
     yield from _twice(config)
@@ -92,6 +96,15 @@ def _server(at: tuple[str, ...], server: ServerConfig | None) -> Iterator[Findin
         yield (*at, "ca_file"), f"there is no file {server.ca_file}"
     if server.ca_file and not server.verify:
         yield (*at, "verify"), "with a ca_file, certificates are checked: leave verify out"
+
+
+def _email(at: tuple[str, ...], email: EmailConfig) -> Iterator[Finding]:
+    if bool(email.username) != bool(email.password or email.password_file):
+        yield (*at, "username"), "username and password belong together"
+    if email.username and email.tls == "none" and email.host not in _HERE:
+        yield (*at, "tls"), "a password would go over the network unencrypted: use starttls or tls"
+    if email.ca_file and not email.ca_file.is_file():
+        yield (*at, "ca_file"), f"there is no file {email.ca_file}"
 
 
 def _slack(slack: SlackConfig, clusters: Collection[str]) -> Iterator[Finding]:

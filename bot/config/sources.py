@@ -75,6 +75,8 @@ def holders(data: Any) -> Iterator[tuple[tuple[str, ...], dict[str, Any], tuple[
         yield ("slack",), slack, _SLACK
     if isinstance(alerts := data.get("alerts"), dict):
         yield ("alerts",), alerts, ("token",)
+        if isinstance(email := alerts.get("email"), dict):
+            yield ("alerts", "email"), email, ("password",)
     clusters = data.get("clusters")
     for name, cluster in clusters.items() if isinstance(clusters, dict) else ():
         for kind, secrets in _SERVERS.items() if isinstance(cluster, dict) else ():

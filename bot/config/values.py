@@ -107,6 +107,9 @@ Channel = Annotated[str, _matching(r"[CG][A-Z0-9]{2,}", "give a channel's id, su
 Url = Annotated[
     str, _matching(r"https?://[^\s/?#]+(/[^\s]*)?", "give an address that begins with https://")
 ]
+Address = Annotated[
+    str, _matching(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+", "write an address: a@b.example")
+]
 Listen = Annotated[str, _matching(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", "write host:port")]
 UrlPath = Annotated[str, _matching(r"/\S*", "a path begins with a slash")]
 Module = Annotated[

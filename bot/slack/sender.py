@@ -71,6 +71,11 @@ class Sender:
         """Says that there is something to send; never blocks."""
         self._wakeup.set()
 
+    @property
+    def outage(self) -> str:
+        """Why Slack took none of the last messages; empty when it takes them."""
+        return self._outage
+
     async def run(self) -> None:
         """Sends until cancelled. Rows that a kill left half sent are sent again."""
         await self._kept(outbox.recover)

@@ -138,6 +138,15 @@ class SlackSurface:
         return self._incoming.connected if isinstance(self._incoming, Sockets) else 0
 
     @property
+    def away(self) -> str:
+        """Why nobody can be told anything in Slack now; empty when they can."""
+        if self._sender is not None and self._sender.outage:
+            return self._sender.outage
+        if isinstance(self._incoming, Sockets) and not self._incoming.connected:
+            return "no socket to Slack is open"
+        return ""
+
+    @property
     def port(self) -> int:
         """Where HTTP requests are taken, in mode http."""
         if not isinstance(self._incoming, Receiver):

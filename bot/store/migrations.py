@@ -247,6 +247,12 @@ ALERT_ACTS = (
         PRIMARY KEY (episode, actor)) STRICT""",
 )
 
+MAILS = (
+    """CREATE TABLE mails (
+        key TEXT PRIMARY KEY, title TEXT NOT NULL, mailed_at INTEGER NOT NULL,
+        over INTEGER NOT NULL) STRICT""",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -267,6 +273,7 @@ def schema() -> Migrations:
     migrations(name="0004_changes")(_statements(CHANGES))
     migrations(name="0005_alerts")(_statements(ALERTS))
     migrations(name="0006_alert_acts")(_statements(ALERT_ACTS))
+    migrations(name="0007_mails")(_statements(MAILS))
     return migrations
 
 

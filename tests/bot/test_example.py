@@ -29,7 +29,7 @@ def keys(value: typing.Any) -> set[str]:
 
 
 def fields(model: type[BaseModel]) -> set[str]:
-    found = set(model.model_fields)
+    found = {field.alias or name for name, field in model.model_fields.items()}
     for field in model.model_fields.values():
         for inner in models_in(field.annotation):
             found |= fields(inner)
