@@ -222,10 +222,10 @@ def _decide(
 
 def _read(prompt: str, screen: Screen, stop: int | None) -> str:
     """Reads a line from the terminal. Its end, and Ctrl-C, mean that nothing is said."""
-    screen.err.write(prompt)
-    screen.err.flush()
     source = screen.answers.fileno()
-    try:
+    try:  # from the first letter of the question on
+        screen.err.write(prompt)
+        screen.err.flush()
         _ready(source, stop)
         return os.read(source, 4096).decode(errors="replace").strip()
     except (KeyboardInterrupt, Interrupted):
