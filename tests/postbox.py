@@ -32,7 +32,9 @@ class Postbox:
         if login is not None:
             wanted = LoginPassword(login[0].encode(), login[1].encode())
             self._options |= {
-                "authenticator": lambda *given: AuthResult(success=given[-1] == wanted),
+                "authenticator": lambda *given: AuthResult(
+                    success=given[-1] == wanted, handled=False
+                ),
                 "auth_required": True,
                 "auth_require_tls": tls is not None,
             }
