@@ -109,6 +109,7 @@ def until(screen: int, words: str) -> str:
     return seen
 
 
+@pytest.mark.slow
 def test_alone_and_through_the_bot_it_is_one_state(place: Place) -> None:
     deployed = place.onprem("deploy", "parse")
     assert deployed.returncode == 0, deployed.stderr
@@ -182,6 +183,7 @@ def test_a_state_that_cannot_be_there(place: Place) -> None:
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_trials_leave_no_state(place: Place, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     pipes = {**PIPES, "env": {**ENVIRON, "TMPDIR": str(tmp_path / "tmp")}}
@@ -246,6 +248,7 @@ def test_ctrl_c_leaves_the_job_to_the_bot(place: Place) -> None:
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_without_a_bot_lets_the_job_end(place: Place) -> None:
     words = [*ONPREM, "--config", str(place.config), "deploy", "parse"]
     with subprocess.Popen(words, **PIPES) as process:
@@ -258,6 +261,7 @@ def test_ctrl_c_without_a_bot_lets_the_job_end(place: Place) -> None:
     assert "5 of 5" in place.onprem("status", "parse").stdout
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_it_to_the_next_start(tmp_path: Path) -> None:
     with sandbox(tmp_path / "world", "--pace", "real") as place:
         words = [*ONPREM, "--config", str(place.config), "deploy", "parse"]

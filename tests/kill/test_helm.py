@@ -76,13 +76,13 @@ WORKS = (
 )
 MOMENTS = ("started", "half done")
 VICTIMS = ("bot", "both")
-SOON = {("half done", "both"), ("half done", "bot")}
+SOON = ("half done", "both")
 
 
 def cases() -> list[Any]:
     found = []
     for work, moment, victim in itertools.product(WORKS, MOMENTS, VICTIMS):
-        often = (moment, victim) in SOON and (victim == "both" or work.name == "upgrade")
+        often = (moment, victim) == SOON and work.name in ("upgrade", "uninstall")
         marks = () if often else (pytest.mark.slow,)
         name = f"{work.name}-{moment}-{victim}"
         found.append(pytest.param(work, moment, victim, id=name, marks=marks))

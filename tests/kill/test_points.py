@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,17 @@ pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
 Run = Callable[[Callable[[tuple[Edge, ...]], list[int]]], None]
 
 
-@pytest.fixture(params=CYCLES, ids=lambda cycle: cycle.name)
+QUICK = {"install", "upgrade", "scale", "restart", "backup"}
+"""Cycles of which one round is part of the quick tier."""
+
+
+def cycles() -> Iterator[Any]:
+    for cycle in CYCLES:
+        marks = () if cycle.name in QUICK else (pytest.mark.slow,)
+        yield pytest.param(cycle, id=cycle.name, marks=marks)
+
+
+@pytest.fixture(params=cycles())
 def run(
     request: pytest.FixtureRequest,
     world: Practice,

@@ -83,7 +83,7 @@ def test_the_story_goes_as_it_should(environ: dict[str, str], tmp_path: Path) ->
         "#ops  onprem, by itself",
         "Storage location default is not available",
         "Over: Storage location default is not available",
-        "~ Somebody, in a terminal: kubectl scale deployment parse-server --replicas=0",
+        "~ Somebody, in a terminal: kubectl patch deployment parse-server, to 0 replicas",
         "DeploymentScaledToZero: parse",
         "clicks “Ack”",
         "clicks “Scale to 2”",
@@ -119,6 +119,7 @@ def test_the_story_goes_as_it_should(environ: dict[str, str], tmp_path: Path) ->
         ("volumes-fail", "“no pod mounts it” is not in the answer"),
     ],
 )
+@pytest.mark.slow
 def test_under_a_failure_it_names_what_went_wrong(
     environ: dict[str, str], tmp_path: Path, fault: str, why: str
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_failure_that_does_not_exist_is_refused(environ: dict[str, str]) -> No
 
 @pytest.mark.helm
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_interrupted_in_a_deploy_it_leaves_nothing(
     environ: dict[str, str], tmp_path: Path, number: int
 ) -> None:
@@ -157,6 +159,7 @@ def test_interrupted_in_a_deploy_it_leaves_nothing(
 
 
 @pytest.mark.helm
+@pytest.mark.slow
 def test_with_a_terminal_it_stays_up_for_the_user(environ: dict[str, str], tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with started(environ, stdin=theirs, stdout=theirs, stderr=theirs) as demo:

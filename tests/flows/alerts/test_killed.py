@@ -78,6 +78,7 @@ def told(scene: Scene) -> Counter[str]:
     return Counter(identity(root) for name in ROUTES.values() for root in scene.roots(name))
 
 
+@pytest.mark.slow
 async def test_a_kill_in_the_middle_of_a_storm(scene: Scene, tmp_path: Path) -> None:
     port, began = free_port(), now() - 60_000_000
     ids = {team: scene.slack.workspace.channel(name).id for team, name in ROUTES.items()}

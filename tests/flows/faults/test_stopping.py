@@ -159,6 +159,7 @@ async def test_sigterm_lets_a_deploy_end_and_takes_nothing_new(tmp_path: Path) -
         assert "Traceback" not in (tmp_path / "bot.log").read_text()
 
 
+@pytest.mark.slow
 async def test_over_the_grace_helm_is_left_alone_and_the_next_start_goes_on(
     tmp_path: Path,
 ) -> None:

@@ -83,6 +83,7 @@ async def scale(client: KubeClient, replicas: int) -> None:
     await client.transport.send(Request("PATCH", path, "", query, body, headers))
 
 
+@pytest.mark.slow
 async def test_a_person_scales_past_the_bot_while_it_runs_and_while_it_is_dead(
     world: World, person: KubeClient, tmp_path: Path
 ) -> None:

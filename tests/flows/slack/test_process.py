@@ -95,7 +95,8 @@ async def test_killed_with_a_post_on_its_way_in_every_channel(world: World, tmp_
         assert [doubled(world, where) for where in CHANNELS] == [1, 1]
 
 
-@pytest.mark.parametrize("posts", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("posts", [1, 3])
+@pytest.mark.slow
 async def test_killed_at_any_moment(world: World, tmp_path: Path, posts: int) -> None:
     slack = world.slack
     async with running(world.config, tmp_path / "first.log") as bot:
