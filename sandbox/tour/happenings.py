@@ -68,21 +68,21 @@ def delete_namespace(name: str) -> Happening:
 
 
 def scale_by_hand(name: str, replicas: int) -> Happening:
-    """Somebody changes the size of a Deployment of the example app, as `kubectl scale` does."""
+    """Somebody changes the size of a Deployment of the example app, as `kubectl patch` does."""
 
     async def happen(world: World) -> str:
         server = world.clusters[0].server
         user = server.kubeconfig()["users"][0]["user"]
         trust = ssl.create_default_context(cadata=server.authority_pem)
-        url = f"{server.url}/apis/apps/v1/namespaces/parse/deployments/{name}/scale"
+        url = f"{server.url}/apis/apps/v1/namespaces/parse/deployments/{name}"
         async with (
             aiohttp.ClientSession() as session,
             session.patch(
-                f"{url}?fieldManager=kubectl",
+                f"{url}?fieldManager=kubectl-patch",
                 data=json.dumps({"spec": {"replicas": replicas}}),
                 headers={
                     "Authorization": f"Bearer {user['token']}",
-                    "Content-Type": "application/merge-patch+json",
+                    "Content-Type": "application/strategic-merge-patch+json",
                 },
                 ssl=trust,
             ) as answer,

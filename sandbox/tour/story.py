@@ -144,7 +144,7 @@ STORY: Sequence[Chapter] = (
         "A careless hand stops the server; Prometheus sees it, and #ops mends it in the thread",
         (
             Event(
-                "Somebody, in a terminal: kubectl scale deployment parse-server --replicas=0",
+                "Somebody, in a terminal: kubectl patch deployment parse-server, to 0 replicas",
                 scale_by_hand("parse-server", 0),
                 channel="ops",
                 expects=(FIRES, "Nothing serves"),
