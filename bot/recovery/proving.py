@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from integrations.velero.client import Velero
 
 _NAMED_MOST = 3
+OUT_OF_TIME = "Not ready after"
+"""How the reason begins when workloads were on their way, but not there in time."""
 
 
 @dataclass
@@ -52,6 +54,10 @@ class Proving:
         self._backup, self._scratch = str(op.facts["backup"]), str(op.facts["scratch"])
         settings = ref.config.backup
         self._timeout = settings.drill.timeout if settings else 900.0
+        self._longer = (
+            f"`backup.drill.timeout` of {ref.name} in onprem.yaml gives it more "
+            f"than {self._timeout:.0f} s"
+        )
         self._found = found
 
     async def run(self) -> None:
@@ -69,7 +75,9 @@ class Proving:
         spec = isolation.restore_spec(
             self._backup, self._ref.namespace, self._scratch, self._op.id, self._ref.name, modifier
         )
-        restored = await run_restore(self._op, self._velero, spec, timeout=self._timeout)
+        restored = await run_restore(
+            self._op, self._velero, spec, timeout=self._timeout, late=self._longer
+        )
         if not restored.ok:
             raise Failed("Not everything could be restored", why=restored.why)
         await self._ready()
@@ -204,9 +212,13 @@ class Proving:
             raise Failed("There is nothing to prove", why="the backup holds no workload")
         wanted = [(str(kind), str(name), int(number)) for kind, name, number in targets]
         step = "wait until the copy is ready"
-        await wait_for_workloads(
-            self._op, self._cluster, self._scratch, wanted, step, self._timeout
-        )
+        try:
+            await wait_for_workloads(
+                self._op, self._cluster, self._scratch, wanted, step, self._timeout
+            )
+        except Failed as error:  # what else its pods would show is gone with the copy
+            error.hint = self._longer if error.why.startswith(OUT_OF_TIME) else ""
+            raise
         seen = await self._op.step("take the time", picture, done=not_yet)
         self._found.ready, self._found.workloads = seen["at"], seen["workloads"]
 

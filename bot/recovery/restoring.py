@@ -29,7 +29,9 @@ def restore_name(backup: str, request_id: str) -> str:
     return f"{backup[:_BASE].rstrip('.-')}-{request_id}"
 
 
-async def run_restore(op: Op, velero: Velero, spec: RestoreSpec, *, timeout: float) -> Restored:
+async def run_restore(
+    op: Op, velero: Velero, spec: RestoreSpec, *, timeout: float, late: str = ""
+) -> Restored:
     """Restores, as durable steps; one in each operation.
 
     Args:
@@ -37,6 +39,7 @@ async def run_restore(op: Op, velero: Velero, spec: RestoreSpec, *, timeout: flo
         velero: Where.
         spec: What of which backup.
         timeout: Seconds for Velero's part.
+        late: What to do when that was not enough; when empty, that it goes on.
 
     Returns:
         How it ended, a failure of Velero's included: `ok` says whether.
@@ -47,7 +50,7 @@ async def run_restore(op: Op, velero: Velero, spec: RestoreSpec, *, timeout: flo
     """
     name = restore_name(spec.backup, op.id)
     await _ask(op, velero, name, spec)
-    ended = await _follow(op, velero, name, timeout)
+    ended = await _follow(op, velero, name, timeout, late)
     found = await _read(op, velero, name, ended)
     kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     return Restored(**kept)
@@ -79,9 +82,9 @@ async def _ask(op: Op, velero: Velero, name: str, spec: RestoreSpec) -> str:
     return uid
 
 
-async def _follow(op: Op, velero: Velero, name: str, timeout: float) -> dict[str, Any]:
+async def _follow(op: Op, velero: Velero, name: str, timeout: float, late: str) -> dict[str, Any]:
     """Waits for the end; its result is the ending as JSON."""
-    from integrations.velero.errors import ServerAway
+    from integrations.velero.errors import ServerAway, TookTooLong
 
     async def tell(restore: Restore) -> None:
         await op.say(_progress(restore))
@@ -91,6 +94,8 @@ async def _follow(op: Op, velero: Velero, name: str, timeout: float) -> dict[str
             return ending(await velero.follow_restore(name, on_progress=tell, timeout=timeout))
         except ServerAway as error:
             raise await _away(velero, name, error) from error
+        except TookTooLong as error:
+            raise Failed(error.message.rstrip("."), hint=late or error.hint) from error
 
     async def ended() -> dict[str, Any] | None:
         restore = await patiently(op, lambda: velero.restore(name))
