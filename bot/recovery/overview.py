@@ -33,6 +33,8 @@ ANSWER = 6.0
 PROOF = 3.0
 """Seconds that its store has for what became of volumes; without an answer that is unknown."""
 _AT_ONCE = 4
+SWEPT = 600 * SECOND
+"""Microseconds in which the copy that a drill left behind is removed, or stands open."""
 STALE = 30 * 86_400 * SECOND
 """Microseconds for which a drill proves something, where none is scheduled."""
 
@@ -44,6 +46,7 @@ class Facts:
     Attributes:
         backups: All of the cluster, newest first.
         drills: The app's, newest first.
+        left: What stands open about copies of its drills that are still there, a line each.
         unprotected: Volumes of the last good backup without stored data; None when unknown.
     """
 
@@ -52,6 +55,7 @@ class Facts:
     schedules: Sequence[Schedule] = ()
     locations: Sequence[Location] = ()
     drills: Sequence[Drill] = ()
+    left: Sequence[str] = ()
     unprotected: tuple[str, ...] | None = None
 
 
@@ -101,7 +105,7 @@ def judge(facts: Facts, now: int) -> Line:
     odd = _about_proof(ref, proved, now)
     if good is not None and facts.unprotected is None:
         odd.append("Whether its volumes are stored could not be seen: ask `backup describe`.")
-    odd += _about_schedules(ref.name, schedules, now)
+    odd += [*_about_schedules(ref.name, schedules, now), *_about_copies(facts, now)]
     return Line(
         app=ref.name,
         cluster=ref.cluster,
@@ -197,6 +201,15 @@ def _about_drills(drills: Sequence[Drill]) -> list[str]:
     return [f"The last drill failed: {last.why}"]
 
 
+def _about_copies(facts: Facts, now: int) -> list[str]:
+    """Copies of drills hold production data, and should be gone."""
+    last = facts.drills[0] if facts.drills else None
+    why = str(last.findings.get("left_behind") or "") if last else ""
+    if facts.left or not why or last is None or now - last.finished_at > SWEPT:
+        return [f"{line}." for line in facts.left]
+    return [f"The last drill left its copy behind, and the bot tries again soon: {why}"]
+
+
 def _about_proof(ref: AppRef, proved: Drill | None, now: int) -> list[str]:
     """A proof grows old: two periods of the app's drills, or a month without a schedule."""
     if proved is None:
@@ -264,7 +277,8 @@ async def _on_cluster(ctx: Ctx, name: str, refs: Sequence[AppRef]) -> list[Line]
         async with seats:
             unprotected = await _unprotected(cluster, velero, good) if good else None
         drills = await ctx.desk.drills(ref.target)
-        facts = Facts(ref, backups, schedules, locations, drills)
+        left = await ctx.desk.copies_left(ref.target)
+        facts = Facts(ref, backups, schedules, locations, drills, left)
         return judge(replace(facts, unprotected=unprotected), now)
 
     return lines + list(await asyncio.gather(*(line(ref) for ref in asked)))

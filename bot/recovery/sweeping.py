@@ -18,7 +18,7 @@ from bot.recovery.apps import velero_of
 from bot.recovery.clearing import Leftover, remains, remove
 from bot.recovery.drilling import leftover
 from bot.render.document import Mono
-from bot.store import requests
+from bot.store import drills, requests
 from bot.store.requests import PENDING, Request
 from integrations.errors import IntegrationError
 from integrations.kubernetes.errors import ClusterUnreachable, ServerError, TooManyRequests
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SOURCE = "drills"
+SOURCE = drills.LEFT
 DRILL = "restore drill"
 BACK = 30 * 86_400_000_000
 """How far back drills are looked at, in microseconds; requests are kept longer than that."""
@@ -66,14 +66,14 @@ class Sweeper:
 
     async def _cluster(self, cluster: str) -> None:
         now = self._clock()
-        drills = await self._store.read(
+        begun = await self._store.read(
             lambda db: requests.begun(
                 db, cluster=cluster, since=now - BACK, until=now + 1, commands=[DRILL]
             )
         )
         standing: list[Condition] = []
         unsure: set[str] = set()
-        for drill in drills:
+        for drill in begun:
             if drill.state in PENDING or drill.plan is None or drill.id in self._clear:
                 continue
             left = leftover(drill.plan["facts"], drill.id)
@@ -88,7 +88,7 @@ class Sweeper:
                 standing.append(_told(drill, left, why))
             else:
                 self._clear.add(drill.id)
-        well = {drill.id: ("The copy is gone.",) for drill in drills}
+        well = {drill.id: ("The copy is gone.",) for drill in begun}
         findings = Findings(tuple(standing), frozenset(unsure), well)
         await self._threads.hold(f"{SOURCE}/{cluster}", findings, cluster=cluster)
 

@@ -10,6 +10,9 @@ from sqlite_utils import Database
 
 from bot.store.rows import changed, dump, every, load
 
+LEFT = "drills"
+"""Source of the conditions about copies that are still there; each is named by its request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drill:

@@ -88,8 +88,13 @@ async def test_a_copy_that_cannot_be_removed_is_told_until_it_is_gone(
     (told,) = room.edits
     assert f"The copy of a drill is still there: namespace {copy}" in told
     assert f"kubectl delete namespace {copy}" in told
+    standing = f"The copy of a drill is still there: namespace {copy}."
+    result, _ = await recoverable.read("recovery shop")
+    assert standing in result.lines[0].why
     await sweeping.sweep()
     assert await copies(recovery) == []
+    result, _ = await recoverable.read("recovery shop")
+    assert standing not in result.lines[0].why
     assert "Over: The copy of a drill is still there" in room.edits[-1]
 
 

@@ -13,7 +13,8 @@ from bot.releases.targets import AppRef
 from bot.store.drills import Drill
 from integrations.velero.models import Backup, Location, Schedule
 
-HOUR = 3_600_000_000
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
 NOW = 1_800_000_000_000_000
 
 
@@ -109,6 +110,24 @@ def test_what_is_wrong_is_said(changes: dict[str, Any], state: str, why: str) ->
     line = judge(facts(**changes), NOW)
     assert line.state == state
     assert why in " ".join(line.why)
+
+
+LEFT = replace(drill(False, "no image."), findings={"left_behind": "It is denied."})
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"left": ["The copy of a drill is still there: namespace x"]}, "there: namespace x."),
+        ({"drills": (replace(LEFT, finished_at=NOW - 9 * MINUTE),)}, "soon: It is denied."),
+    ],
+)
+def test_a_copy_that_a_drill_left_is_told(changes: dict[str, Any], why: str) -> None:
+    assert why in " ".join(judge(facts(**changes), NOW).why)
+
+
+def test_a_copy_that_was_swept_up_since_is_not() -> None:
+    assert "denied" not in " ".join(judge(facts(drills=(LEFT,)), NOW).why)
 
 
 def test_volumes_that_nobody_could_look_at_are_not_called_protected() -> None:
