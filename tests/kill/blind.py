@@ -43,4 +43,7 @@ def blind(*names: str) -> tuple[Command[Any, Any], ...]:
     )
 
 
-COMMANDS = blind("deploy", "rollback", "scale", "restart", "uninstall", "backup create")
+COMMANDS = blind(
+    *("deploy", "rollback", "scale", "restart", "uninstall", "backup create", "backup delete"),
+    *("backup schedule create", "backup schedule delete"),
+)

@@ -11,6 +11,8 @@ from tests.kill.practice import Practice
 
 BAD = "9.9.9"
 """A version of MongoDB's image that cannot be pulled."""
+SAVED = "saved-once"
+"""A backup that the world made."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Operation:
         backups: Complete ones that it makes.
         restores: Complete ones that it makes.
         lost: The namespace is deleted before it.
+        saved: There is a backup `SAVED` before it.
+        gone: Backups that are not there any more afterwards.
+        schedules: Those that are there afterwards, by how Velero finds them.
     """
 
     name: str
@@ -40,6 +45,14 @@ class Operation:
     backups: int = 0
     restores: int = 0
     lost: bool = False
+    saved: bool = False
+    gone: int = 0
+    schedules: tuple[str, ...] = ()
+
+    @property
+    def needs_velero(self) -> bool:
+        """Whether it is about backups."""
+        return self.words[0] in ("backup", "restore")
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,9 @@ class Cycle:
 
 _PREPARED = (("deploy", "parse"), ("scale", "server", "3"))
 _REPLACE = ("restore", "parse", "--replace", "--confirm", "parse")
+_DELETE = ("backup", "delete", SAVED, "--confirm", SAVED)
+_PLAN = ("backup", "schedule", "create", "parse", "--cron", "0 0 1 1 *", "--yes")
+_UNPLAN = ("backup", "schedule", "delete", "parse", "--yes")
 
 CYCLES = (
     Cycle(
@@ -127,6 +143,19 @@ CYCLES = (
         (*_PREPARED, ("backup", "create", "parse"), _REPLACE),
         (Operation("replace", _REPLACE, backups=1, restores=1),),
     ),
+    Cycle(
+        "backup delete",
+        (),
+        (Operation("backup delete", _DELETE, 0, replicas=(), saved=True, gone=1),),
+    ),
+    Cycle(
+        "schedule",
+        (),
+        (
+            Operation("schedule create", _PLAN, 0, replicas=(), schedules=("Enabled",)),
+            Operation("schedule delete", _UNPLAN, 0, replicas=()),
+        ),
+    ),
 )
 
 
@@ -140,6 +169,7 @@ class Picture:
     claims: tuple[str, ...]
     backups: Mapping[str, str]
     restores: Mapping[str, str]
+    schedules: tuple[str, ...]
     copies: tuple[str, ...]
 
     @property
@@ -192,6 +222,11 @@ def picture(world: Practice, namespace: str, instead: str = "") -> Picture:
             if restore["spec"].get("includedNamespaces") == [namespace]
         },
         tuple(
+            schedule.get("status", {}).get("phase", "New")
+            for schedule in _all(world, "/apis/velero.io/v1/namespaces/velero/schedules")
+            if schedule["spec"]["template"].get("includedNamespaces") == [namespace]
+        ),
+        tuple(
             found["metadata"]["name"]
             for found in world.get("/api/v1/namespaces")["items"]
             if found["metadata"]["name"].startswith(f"{namespace}-drill-")
@@ -219,6 +254,8 @@ def effect(before: Picture, after: Picture, seen: Mapping[str, Any]) -> dict[str
         "backups made": sorted(
             phase for name, phase in after.backups.items() if name not in before.backups
         ),
+        "backups gone": sum(name not in after.backups for name in before.backups),
+        "schedules": after.schedules,
         "restores made": sorted(
             phase for name, phase in after.restores.items() if name not in before.restores
         ),
@@ -249,6 +286,8 @@ def check_reference(operation: Operation, ran: Ran, found: Mapping[str, Any]) ->
         assert max(w["moved"] for w in workloads.values()) == operation.moved
     assert found["backups made"] == ["Completed"] * operation.backups
     assert found["restores made"] == ["Completed"] * operation.restores
+    assert found["backups gone"] == operation.gone
+    assert found["schedules"] == operation.schedules
     assert found["copies"] == ()
     assert found["members"] == [f"parse-mongodb-{i}" for i in range(operation.pods)]
 

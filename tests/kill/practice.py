@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 PATIENCE = 30.0
+VELERO = "/apis/velero.io/v1/namespaces/velero"
 
 
 def wait_for(holds: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
@@ -73,7 +74,9 @@ class Practice:
         return self._call("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""))
 
     def clear(self) -> None:
-        """Deletes all namespaces of cases, as the nodes take only so many pods."""
+        """Deletes all namespaces of cases, as the nodes take only so many pods; schedules, too."""
+        for item in (self.get(f"{VELERO}/schedules") or {"items": []})["items"]:
+            self._call("DELETE", f"{VELERO}/schedules/{item['metadata']['name']}")
         for item in self.get("/api/v1/namespaces")["items"]:
             name = item["metadata"]["name"]
             if name.startswith("case-") and item["status"]["phase"] == "Active":
@@ -84,6 +87,24 @@ class Practice:
         path = f"/api/v1/namespaces/{namespace}"
         self._call("DELETE", path)
         wait_for(lambda: self.get(path) is None, f"namespace {namespace} is gone")
+
+    def save(self, name: str, namespace: str) -> None:
+        """Makes a backup of a namespace, and waits until it is complete."""
+        if self.get(f"/api/v1/namespaces/{namespace}") is None:
+            self._call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        self._until("backupstoragelocations/default", "Available")
+        spec = {"includedNamespaces": [namespace], "storageLocation": "default"}
+        meta = {"name": name, "namespace": "velero"}
+        body = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": meta, "spec": spec}
+        self._call("POST", f"{VELERO}/backups", body)
+        self._until(f"backups/{name}", "Completed")
+
+    def _until(self, path: str, phase: str) -> None:
+        def there() -> bool:
+            found = self.get(f"{VELERO}/{path}") or {}
+            return bool(found.get("status", {}).get("phase") == phase)
+
+        wait_for(there, f"{path} is {phase}")
 
     def fault(self, **fault: Any) -> None:
         """Puts a failure in force for chosen requests; see `sandbox.kube.faults.Fault`."""

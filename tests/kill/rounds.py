@@ -12,6 +12,7 @@ import yaml
 from integrations.helm import orphan
 from tests.kill.bots import Bot, Edge, Ran, Start
 from tests.kill.cycles import (
+    SAVED,
     Cycle,
     Operation,
     Picture,
@@ -164,6 +165,8 @@ class Rounds:
         """The namespace as an operation finds it."""
         if operation.lost:
             self.world.lose(self._namespace)
+        if operation.saved:
+            self.world.save(SAVED, self._namespace)
         return self.picture()
 
     def picture(self) -> Picture:

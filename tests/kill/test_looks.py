@@ -32,6 +32,7 @@ HARMLESS = {
     "add member": "asks first who is a member",
     "remove pods": "deletes only pods of the bad revision, each by its uid",
     "delete ": "deletes one object by its uid, and one that is gone is fine",
+    "ask Velero to delete": "finds it gone, and asks no more",
     "ask Velero for": "names it after the operation, and takes the one of that name",
     "Velero restores": "waits for what is there already",
     "safety backup": "is one of the three above",

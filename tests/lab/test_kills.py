@@ -75,7 +75,7 @@ def on_the_lab(cycle: Cycle) -> Cycle:
     return replace(cycle, operations=operations)
 
 
-WITHOUT_VELERO = [c for c in CYCLES if not any(o.backups or o.restores for o in c.operations)]
+WITHOUT_VELERO = [c for c in CYCLES if not any(o.needs_velero for o in c.operations)]
 """This control plane has no Velero; `tests/lab/recovery` kills there."""
 
 
