@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bot import registry
+from bot.alerts import mailing
 from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, assembled
 from bot.changes.watching import Onlooker
@@ -339,7 +340,12 @@ async def probe_all(
             found.append(await probes.probe_alertmanager(server_of(settings.alertmanager)))
         if settings.rancher:
             found.append(await probes.probe_rancher(settings.rancher.url))
-        rows += [
-            (p.system, "works" if p.ok else "fails", f"{p.message} {p.hint}".strip()) for p in found
-        ]
+        rows += map(_row, found)
+    if config.alerts and config.alerts.email:
+        rows.append(_row(await probes.probe_mail(mailing.server_of(config.alerts.email))))
     return rows
+
+
+def _row(probe: probes.Probe) -> tuple[str, str, str]:
+    state = "works" if probe.ok else "fails"
+    return probe.system, state, f"{probe.message} {probe.hint}".strip()

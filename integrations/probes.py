@@ -17,6 +17,7 @@ from integrations.kubernetes import outage
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import NotFound, StatusError
 from integrations.kubernetes.kinds import POD, Kind
+from integrations.mail import MailError, MailServer, greet
 from integrations.prometheus import Prometheus
 from integrations.server import Server
 
@@ -87,6 +88,15 @@ async def probe_rancher(url: str, *, tls: ssl.SSLContext | bool = True) -> Probe
         return str((await _get_json("Rancher", url, "/rancherversion", tls)).get("Version") or "")
 
     return await _guarded("Rancher", version)
+
+
+async def probe_mail(server: MailServer) -> Probe:
+    """Connect to a mail server and log in; nothing is sent."""
+    try:
+        await greet(server)
+    except MailError as error:
+        return Probe("mail", False, "", error.message, error.hint)
+    return Probe("mail", True, "", f"{server.place} answers.")
 
 
 async def probe_velero(client: KubeClient, namespace: str = "velero") -> Probe:

@@ -131,17 +131,21 @@ class Mailing:
             await self._store.write(mails.forget)
 
     async def _sent(self, settings: EmailConfig, mail: EmailMessage) -> bool:
-        password = settings.password.get_secret_value() if settings.password else ""
-        server = MailServer(
-            *(settings.host, settings.at, settings.tls),
-            *(settings.username, password, settings.ca_file),
-        )
         try:
-            await send(server, mail)
+            await send(server_of(settings), mail)
         except MailError as error:
             log.error("mail not sent", why=str(error), detail=error.detail, hint="tried again")
             return False
         return True
+
+
+def server_of(settings: EmailConfig) -> MailServer:
+    """The mail server as it is configured."""
+    password = settings.password.get_secret_value() if settings.password else ""
+    return MailServer(
+        *(settings.host, settings.at, settings.tls),
+        *(settings.username, password, settings.ca_file),
+    )
 
 
 def troubles(db: Database) -> list[Trouble]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from integrations.mail import MailError, MailServer, send
+from integrations.probes import probe_mail
 from sandbox.kube.tls import self_signed
 from tests.postbox import Postbox
 
@@ -46,6 +47,10 @@ async def test_starttls_with_a_login_and_a_certificate_of_ones_own(tmp_path: Pat
         server = MailServer("127.0.0.1", postbox.port, "starttls", *LOGIN, trusted)
         await send(server, message())
         assert (await postbox.next())["Subject"] == "Hello"
+        assert (await probe_mail(server)).ok
+        probe = await probe_mail(replace(server, password="wrong"))
+        assert not probe.ok
+        assert "refuses the login" in probe.message
         with pytest.raises(MailError, match="refuses the login") as refused:
             await send(replace(server, password="wrong"), message())
         assert "wrong" not in f"{refused.value} {refused.value.detail}"
