@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from bot.alerts.mailing import Mailing
 from bot.clock import now
+from bot.wiring import probe_all
+from integrations.helm.binary import HelmBinary
 from sandbox.slack import Fault
 from tests.bot.alerts.payloads import alert
 from tests.flows.alerts.conftest import Scene
@@ -37,6 +40,11 @@ async def test_an_alert_while_slack_is_away_is_mailed_and_told_in_slack_later(
         async with scene.bot() as product:
             surface = product.slack
             assert surface is not None
+            helm = HelmBinary(Path("helm"), "v3", 3)
+            rows = {
+                row[0]: row[1] for row in await probe_all(product.config, product.clusters, helm)
+            }
+            assert rows["mail"] == "works"
             mailing = Mailing(product.store, product.current, lambda: surface.away, product.clock)
             looks = asyncio.create_task(looking(mailing))
             scene.slack.faults.add(away)
