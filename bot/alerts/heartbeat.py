@@ -75,8 +75,11 @@ class Heartbeats:
         seen = await self._store.read(lambda db: sightings.of(db, _source(cluster)))
         if settings is None or NAME not in seen:
             return
-        silent = self._monotonic() - self._heard.get(cluster, self._since)
-        findings = Findings(well={NAME: ("The heartbeat is back.",)})
+        heard = self._heard.get(cluster)
+        silent = self._monotonic() - (self._since if heard is None else heard)
+        findings = Findings(unsure=frozenset({NAME}))  # a new process has not listened long enough
+        if heard is not None:
+            findings = Findings(well={NAME: ("The heartbeat is back.",)})
         if silent >= settings.watchdog.after:
             last = min(seen[NAME].at, self._clock())
             findings = Findings((self._silence(settings.watchdog.alertname, last),))

@@ -179,6 +179,22 @@ async def test_a_heartbeat_is_not_missed_while_the_bot_was_away(watch: Watch) ->
     assert len(await watch.conditions()) == 1, "but its silence since the start is"
 
 
+async def test_silence_that_was_told_stays_told_over_a_restart(watch: Watch) -> None:
+    await watch.fire(alertname="Watchdog")
+    await watch.look(2)
+    await watch.server.away()
+    await watch.look(16)
+    assert len(await watch.conditions()) == 1
+    await watch.restart()
+    await watch.look(10)
+    assert len(await watch.conditions()) == 1, "nothing was heard since"
+    assert not any("heartbeat is back" in text for text in watch.room.answers)
+    await watch.server.back()
+    await watch.look(6)
+    assert await watch.conditions() == []
+    assert any("heartbeat is back" in text for text in watch.room.answers)
+
+
 async def test_a_clock_that_is_set_back_does_not_hide_silence(watch: Watch) -> None:
     await watch.fire(alertname="Watchdog")
     await watch.look(2)
