@@ -120,6 +120,19 @@ def escalated_at(db: Database, episode: str) -> int | None:
     return int(row["at"]) if row else None
 
 
+def wait(db: Database, episode: str, severity: str, now: int) -> None:
+    """Notes since when an episode of that severity waits for somebody, unless it does already."""
+    sql = """INSERT INTO alert_waits (episode, severity, since) VALUES (?, ?, ?)
+        ON CONFLICT DO NOTHING"""
+    changed(db, sql, [episode, severity, now])
+
+
+def fired_again(db: Database, episode: str) -> None:
+    """Forgets who was called when an episode fired before: it waits, and calls, anew."""
+    for table in ("alert_escalations", "alert_calls", "alert_waits"):
+        changed(db, f"DELETE FROM {table} WHERE episode = ?", [episode])  # noqa: S608
+
+
 def call(db: Database, episode: str, actors: Sequence[str], now: int) -> tuple[str, ...]:
     """Notes who is called about an episode; returns those who had not been called before."""
     sql = "INSERT INTO alert_calls (episode, actor, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"

@@ -43,6 +43,7 @@ class Episode:
         created_at: When the bot heard of it, microseconds UTC by its own clock.
         opened_at: Since when it holds, by the alerts themselves, never later than `created_at`.
         picture: What its thread has of a graph: nothing yet, `done`, or `none` for never.
+        placed_at: When it got its thread or its place in a summary; 0 before.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Episode:
     revision: int
     shown: int
     picture: str
+    placed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

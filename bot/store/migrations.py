@@ -253,6 +253,18 @@ MAILS = (
         over INTEGER NOT NULL) STRICT""",
 )
 
+ALERT_TIMES = (
+    "ALTER TABLE episodes ADD COLUMN placed_at INTEGER NOT NULL DEFAULT 0",
+    "UPDATE episodes SET placed_at = created_at WHERE message_key <> '' OR storm <> ''",
+    "CREATE INDEX episodes_placed ON episodes (channel, placed_at)",
+    """CREATE TABLE alert_waits (
+        episode TEXT NOT NULL REFERENCES episodes (id) ON DELETE CASCADE,
+        severity TEXT NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY (episode, severity)) STRICT""",
+    """INSERT INTO alert_waits SELECT id, severity, created_at FROM episodes
+        WHERE closed_at IS NULL AND placed_at > 0""",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -274,6 +286,7 @@ def schema() -> Migrations:
     migrations(name="0005_alerts")(_statements(ALERTS))
     migrations(name="0006_alert_acts")(_statements(ALERT_ACTS))
     migrations(name="0007_mails")(_statements(MAILS))
+    migrations(name="0008_alert_times")(_statements(ALERT_TIMES))
     return migrations
 
 

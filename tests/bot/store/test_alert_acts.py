@@ -132,3 +132,16 @@ async def test_old_acts_are_forgotten_but_not_of_what_still_stands(store: Store)
         return alert_acts.prune(db, NOW + 1), alert_acts.escalated_at(db, "open")
 
     assert await store.write(work) == (2, NOW)
+
+
+async def test_what_fires_again_has_called_nobody_yet(store: Store) -> None:
+    def work(db: Any) -> Any:
+        for name in "ab":
+            alerts.put(db, episode(name))
+            alert_acts.escalate(db, name, NOW)
+            alert_acts.call(db, name, ["ann"], NOW)
+        alert_acts.fired_again(db, "a")
+        called = [alert_acts.call(db, name, ["ann"], NOW) for name in "ab"]
+        return alert_acts.escalated_at(db, "a"), alert_acts.escalated_at(db, "b"), called
+
+    assert await store.write(work) == (None, NOW, [("ann",), ()])
