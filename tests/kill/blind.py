@@ -35,9 +35,9 @@ def _blinded(run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
 
 
 def blind(*names: str) -> tuple[Command[Any, Any], ...]:
-    """Shipped changes under `blind` and their names."""
+    """Shipped changes under their names, with `blind-` before."""
     return tuple(
-        replace(command, name=f"blind {command.name}", aliases=(), run=_blinded(command.run))
+        replace(command, name=f"blind-{command.name}", aliases=(), run=_blinded(command.run))
         for command in SHIPPED
         if command.effect is Effect.CHANGE and command.name in names
     )

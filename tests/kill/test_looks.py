@@ -69,7 +69,8 @@ def test_every_look_matters_or_its_step_may_be_repeated(
         for earlier in cycle.operations[: cycle.operations.index(operation)]:
             rounds.whole(earlier)
         before = rounds.before(operation)
-        cut = rounds.cut(("blind", *operation.words), point)
+        first, *rest = operation.words
+        cut = rounds.cut((f"blind-{first}", *rest), point)
         killed = time.time()
         # A restart's mark has seconds.
         wait_for(lambda killed=killed: time.time() > int(killed) + 1, "the next second")
