@@ -33,6 +33,8 @@ from bot.store.keys import sync_folder
 
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 KEEP_DAYS = 90
+SPENT_DAYS = 3
+"""How long files that were sent and edits that were replaced stay in the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
     before = now - days * 86_400_000_000
     return {
         "requests": requests.prune(db, before),
-        "outbox": outbox.prune(db, before),
+        "outbox": outbox.prune(db, before, now - SPENT_DAYS * 86_400_000_000),
         "messages": messages.prune(db, before),
         "offers": offers.prune(db, before),
         "threads": alert_threads.prune(db, before),

@@ -22,6 +22,8 @@ BACK = """CASE WHEN kind = 'update' AND EXISTS (SELECT 1 FROM outbox n WHERE n.i
     THEN 'superseded' ELSE 'queued' END"""
 # Said so, SQLite sees that the index of open rows is enough, however many old ones there are.
 OPEN = "state IN ('queued', 'sending')"
+# A picture is by far the most of a row, and once it is sent or given up nobody reads it again.
+EMPTIED = "payload = CASE WHEN kind = 'file' THEN '{}' ELSE payload END"
 INTERACTIVE, NORMAL, BULK = 0, 1, 2  # priorities, the smaller first
 
 
@@ -223,8 +225,8 @@ def end(db: Database, entry_id: int, state: str, now: int, error: str) -> None:
     """Writes down what became of a message that was on its way."""
     changed(
         db,
-        """UPDATE outbox SET state = ?, finished_at = ?, error = ?
-        WHERE id = ? AND state = 'sending'""",
+        f"""UPDATE outbox SET state = ?, finished_at = ?, error = ?, {EMPTIED}
+        WHERE id = ? AND state = 'sending'""",  # noqa: S608
         [state, now, error, entry_id],
     )
 
@@ -238,8 +240,8 @@ def abandon(db: Database, now: int, why: str) -> int:
     """Gives up everything unsent, when it tells of a world that is gone; returns how many."""
     return changed(
         db,
-        """UPDATE outbox SET state = 'failed', error = ?, finished_at = ?
-        WHERE state IN ('queued', 'sending')""",
+        f"""UPDATE outbox SET state = 'failed', error = ?, finished_at = ?, {EMPTIED}
+        WHERE state IN ('queued', 'sending')""",  # noqa: S608
         [why, now],
     )
 
@@ -279,12 +281,21 @@ def unsent(db: Database) -> int:
     return int(row["n"]) if row else 0
 
 
-def prune(db: Database, before: int) -> int:
-    """Deletes finished rows that were made before that moment."""
+def prune(db: Database, before: int, spent: int = 0) -> int:
+    """Deletes finished rows that were made before that moment; returns how many.
+
+    Args:
+        db: The database.
+        before: Microseconds UTC.
+        spent: The same for files that were sent and edits that a newer one replaced, of which
+            nothing is asked any more.
+    """
     return changed(
         db,
-        "DELETE FROM outbox WHERE created_at < ? AND state IN ('sent', 'failed', 'superseded')",
-        [before],
+        """DELETE FROM outbox WHERE
+        (created_at < ? AND state IN ('sent', 'failed', 'superseded'))
+        OR (created_at < ? AND (state = 'superseded' OR (kind = 'file' AND state = 'sent')))""",
+        [before, spent],
     )
 
 

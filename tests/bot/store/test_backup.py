@@ -236,3 +236,11 @@ def test_old_requests_and_messages_go_and_audit_rows_stay(db, request_of, key, c
     assert backup.prune(db, clock() + 91 * DAY)["requests"] == 1
     assert len(audit.page(db)) == 1
     assert len(outbox.listed(db, states=["queued"])) == 1
+
+
+def test_a_file_that_was_sent_goes_after_days(db, clock):
+    outbox.enqueue(db, outbox.Draft("file", "T1", "C1", {}), clock())
+    outbox.claim_next(db, clock())
+    outbox.sent(db, 1, clock())
+    assert backup.prune(db, clock() + 2 * DAY)["outbox"] == 0
+    assert backup.prune(db, clock() + 4 * DAY)["outbox"] == 1

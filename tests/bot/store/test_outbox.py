@@ -190,3 +190,43 @@ def test_old_rows_cost_the_sender_nothing(db):
     ]
     assert len(statements) == 4
     assert not [step for step in plans if step.startswith("SCAN") and "json_each" not in step]
+
+
+@pytest.mark.parametrize("state", ["sent", "failed"])
+def test_of_a_file_that_is_done_with_nothing_is_kept_but_that_it_was(db, state):
+    for draft in (replace(POST, message_key=""), replace(POST, kind="file", message_key="")):
+        at = outbox.enqueue(db, draft, 1)
+        assert outbox.claim_next(db, 5, kinds=[draft.kind]).payload == POST.payload
+        outbox.end(db, at, state, 6, "why")
+    post, file = outbox.listed(db, states=[state])
+    assert (post.kind, post.payload, post.error) == ("post", POST.payload, "why")
+    assert (file.kind, file.payload, file.error) == ("file", {}, "why")
+
+
+def test_a_file_that_is_tried_again_keeps_its_picture(db):
+    file = outbox.enqueue(db, replace(POST, kind="file", message_key=""), 1)
+    outbox.claim_next(db, 5)
+    outbox.retry(db, file, 7, "busy")
+    assert outbox.claim_next(db, 8).payload == POST.payload
+
+
+def test_files_that_are_given_up_with_the_rest_are_emptied(db):
+    file = outbox.enqueue(db, replace(POST, kind="file"), 1)
+    post = outbox.enqueue(db, replace(POST, message_key="m2"), 1)
+    assert outbox.abandon(db, 9, "restored") == 2
+    assert (outbox.get(db, file).payload, outbox.get(db, post).payload) == ({}, POST.payload)
+
+
+def test_what_nobody_looks_at_again_goes_sooner(db):
+    file = outbox.enqueue(db, replace(POST, kind="file", message_key=""), 1)
+    outbox.claim_next(db, 1)
+    outbox.sent(db, file, 2)
+    say(db, "superseded", EDIT)
+    edit = say(db, "newest", EDIT)
+    outbox.claim_next(db, 3)
+    outbox.sent(db, edit, 4)
+    waits = say(db, "waits", kind="file", message_key="m2")
+    assert outbox.prune(db, 0, spent=1) == 0
+    assert outbox.prune(db, 0, spent=2) == 2
+    assert [e.id for e in outbox.listed(db, states=["sent", "superseded"])] == [edit]
+    assert outbox.get(db, waits).payload["text"] == "waits"
