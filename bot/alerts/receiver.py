@@ -1,7 +1,8 @@
 """Where Alertmanager posts: committed first, answered then.
 
 Alertmanager tries again after a 5xx and drops what got a 4xx, so that only what can never be read
-is refused with a 4xx; and that is told to people, since nobody reads Alertmanager's log.
+is refused with a 4xx; and that is told to people, since nobody reads Alertmanager's log. So is what
+comes without the token or for no cluster: Alertmanager drops that as well.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from typing import Protocol
 
 import structlog
 from aiohttp import web
 
+from bot.alerts.refusals import CLUSTER, TOKEN
 from bot.alerts.webhook import BadPayload, Delivery, read
 from bot.errors import StoreUnavailable
 
@@ -24,10 +27,21 @@ BODY = 1024 * 1024
 AT_ONCE = 64
 """Notifications in work; more are asked to come again."""
 READ_SECONDS = 10.0
+NAME = 63
+"""Characters of an unknown cluster's name that are told."""
 AGAIN = {"Retry-After": "5"}
 
 Take = Callable[[Delivery], Awaitable[None]]
-Refused = Callable[[str, str], Awaitable[None]]
+
+
+class Told(Protocol):
+    """Who is told of what was not taken, as `Refusals`."""
+
+    async def refused(self, cluster: str, why: str) -> None:
+        """A notification of that cluster can never be read."""
+
+    async def turned_away(self, kind: str, why: str) -> None:
+        """One was not read at all."""
 
 
 class Receiver:
@@ -38,7 +52,7 @@ class Receiver:
         token: What Alertmanager must show; asked for each time, so that a reload changes it.
         clusters: Names of the configured clusters, the default one first.
         take: Commits a notification; raises `StoreUnavailable` when it cannot.
-        refused: Is told which cluster's notification was refused, and why.
+        told: Is told what was refused, and why.
     """
 
     def __init__(
@@ -47,12 +61,12 @@ class Receiver:
         token: Callable[[], str],
         clusters: Callable[[], tuple[str, ...]],
         take: Take,
-        refused: Refused,
+        told: Told,
     ) -> None:
         host, _, port = listen.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._token, self._clusters = token, clusters
-        self._take, self._refused = take, refused
+        self._take, self._told = take, told
         self._waiting = 0
         self._runner: web.AppRunner | None = None
 
@@ -88,10 +102,12 @@ class Receiver:
     async def _post(self, request: web.Request) -> web.Response:
         if not self._allowed(request.headers.get("Authorization", "")):
             log.warning("notification without the token", peer=request.remote)
+            await self._turned_away(TOKEN, f"The first came from {request.remote}.")
             return _said(401, "show the token of this receiver as a bearer token")
         known = self._clusters()
         cluster = request.match_info.get("cluster", known[0])
         if cluster not in known:
+            await self._turned_away(CLUSTER, f"The first was for {cluster[:NAME]}.")
             return _said(404, f"no cluster of that name; known: {', '.join(sorted(known))}")
         if self._waiting >= AT_ONCE:
             return _said(503, "too many notifications at once", AGAIN)
@@ -123,10 +139,17 @@ class Receiver:
     async def _no(self, cluster: str, status: int, why: str) -> web.Response:
         log.error("notification refused", cluster=cluster, why=why)
         try:
-            await self._refused(cluster, why)
+            await self._told.refused(cluster, why)
         except StoreUnavailable:
             return _said(503, "it cannot be kept now", AGAIN)
         return _said(status, why)
+
+    async def _turned_away(self, kind: str, why: str) -> None:
+        """Tells of it where that is possible; whoever has no token is not asked to come again."""
+        try:
+            await self._told.turned_away(kind, why)
+        except StoreUnavailable as error:
+            log.error("not told", what=kind, why=str(error))
 
     def _allowed(self, header: str) -> bool:
         """Compares hashes, so that neither the time nor the length tells anything of the token."""

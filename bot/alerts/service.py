@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.alerts import acting, choosing, heartbeat, intake
-from bot.alerts.condition import Act, Condition, Findings
+from bot.alerts.condition import Act
 from bot.alerts.escalation import Escalation
 from bot.alerts.heartbeat import Heartbeats
 from bot.alerts.lost import LostSight
 from bot.alerts.picturing import Illustrator, Studio
 from bot.alerts.presenting import Extras
 from bot.alerts.receiver import Receiver
+from bot.alerts.refusals import Refusals
 from bot.alerts.silencing import Silences
 from bot.alerts.sizing import sizes
 from bot.alerts.telling import Teller, Words
 from bot.alerts.threads import Threads
 from bot.errors import Failed
 from bot.graphs.catalogue import load
-from bot.render.document import Mono
 from bot.store import alert_acts
 from bot.tasks import Tasks
 
@@ -97,7 +97,7 @@ class Alerts:
         self._escalation = Escalation(store, config, outlet, clock, self.teller.wake)
         self._receiver: Receiver | None = None
         self._tasks = Tasks()
-        self._refused: set[str] = set()
+        self._refusals = Refusals(around.threads, config, clock, around.monotonic)
 
     async def start(self) -> None:
         """Listens and tells from now on, where the configuration has alerts.
@@ -108,14 +108,8 @@ class Alerts:
         settings = self._around.config().alerts
         if settings is None:
             return
-        self._refused = {
-            cluster
-            for cluster in self._around.config().clusters
-            if await self._around.threads.standing(_source(cluster))
-        }
-        receiver = Receiver(
-            settings.listen, self._token, self._clusters, self.take, self._note_refusal
-        )
+        await self._refusals.start()
+        receiver = Receiver(settings.listen, self._token, self._clusters, self.take, self._refusals)
         try:
             await receiver.start()
         except OSError as error:
@@ -166,9 +160,7 @@ class Alerts:
             self._hearts.heard(delivery.cluster)
         if news:
             self.teller.wake()
-        if delivery.cluster in self._refused:
-            self._refused.discard(delivery.cluster)
-            await self._refusals(delivery.cluster, Findings())
+        await self._refusals.taken(delivery.cluster)
 
     def reply(self, db: Database, thread: str, document: Document) -> None:
         """Queues an answer below the message under that key, in the transaction given."""
@@ -188,6 +180,7 @@ class Alerts:
             await self._kept(self._silences.look(cluster))
             await self._kept(self._lost.look(cluster))
         await self._kept(self._escalation.look())
+        await self._kept(self._refusals.look())
         self.teller.wake()
 
     async def _watch(self) -> None:
@@ -213,25 +206,6 @@ class Alerts:
             await look
         except Exception as error:
             log.error("look after alerts failed", exc_info=error)
-
-    async def _note_refusal(self, cluster: str, why: str) -> None:
-        self._refused.add(cluster)
-        condition = Condition(
-            "refused",
-            "A notification of Alertmanager was refused",
-            self._around.clock(),
-            why=((f"Not taken: {why}.",), ("Alertmanager does not send it again.",)),
-            todo=(
-                "See in ",
-                Mono("alerts"),
-                " and in Alertmanager whether you miss something.",
-            ),
-            acts=(Act("Alerts", "alerts"),),
-        )
-        await self._refusals(cluster, Findings((condition,)))
-
-    async def _refusals(self, cluster: str, findings: Findings) -> None:
-        await self._around.threads.hold(_source(cluster), findings, cluster=cluster)
 
     def _token(self) -> str:
         settings = self._around.config().alerts
@@ -259,7 +233,3 @@ def assembled(
     threads = Threads(store, outlet, store.clock, prefix, known)
     shared = (config, clusters, store, outlet, threads, prefix, known, store.clock)
     return Alerts(Surroundings(*shared, studio))
-
-
-def _source(cluster: str) -> str:
-    return f"notifications/{cluster}"

@@ -23,7 +23,8 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[Delivery] = []
-        self.refused: list[tuple[str, str]] = []
+        self.noted: list[tuple[str, str]] = []
+        self.away: list[tuple[str, str]] = []
         self.full = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -35,10 +36,15 @@ class Keeper:
             raise StoreUnavailable("The state cannot be written", why="the disk is full")
         self.kept.append(delivery)
 
-    async def refuse(self, cluster: str, why: str) -> None:
+    async def refused(self, cluster: str, why: str) -> None:
         if self.full:
             raise StoreUnavailable("The state cannot be written", why="the disk is full")
-        self.refused.append((cluster, why))
+        self.noted.append((cluster, why))
+
+    async def turned_away(self, kind: str, why: str) -> None:
+        if self.full:
+            raise StoreUnavailable("The state cannot be written", why="the disk is full")
+        self.away.append((kind, why))
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ async def url(keeper: Keeper) -> AsyncIterator[str]:
         lambda: keeper.token,
         lambda: ("main", "spare"),
         keeper.take,
-        keeper.refuse,
+        keeper,
     )
     await receiver.start()
     yield f"http://127.0.0.1:{receiver.port}"
@@ -88,7 +94,8 @@ async def test_what_is_kept_is_answered_and_says_its_cluster(url: str, keeper: K
 async def test_without_the_token_nothing_is_read(url: str, keeper: Keeper, token: str) -> None:
     assert (await post(url, b"[" * 1000, token=token))[0] == 401
     assert keeper.kept == []
-    assert keeper.refused == [], "nobody is told of what anybody may send"
+    assert keeper.noted == []
+    assert keeper.away == [("token", "The first came from 127.0.0.1.")]
 
 
 async def test_an_empty_token_lets_nobody_in(url: str, keeper: Keeper) -> None:
@@ -102,10 +109,19 @@ async def test_a_changed_token_counts_at_once(url: str, keeper: Keeper) -> None:
     assert (await post(url, FINE, token="bearer another"))[0] == 200
 
 
-async def test_an_unknown_cluster_is_named_with_those_there_are(url: str) -> None:
+async def test_an_unknown_cluster_is_named_with_those_there_are(url: str, keeper: Keeper) -> None:
     status, said = await post(url, FINE, path="/alerts/nowhere")
     assert status == 404
     assert "main, spare" in said
+    assert keeper.away == [("cluster", "The first was for nowhere.")]
+    await post(url, FINE, path=f"/alerts/{'n' * 4000}")
+    assert keeper.away[1] == ("cluster", f"The first was for {'n' * 63}.")
+
+
+async def test_a_full_disk_does_not_change_what_a_stranger_hears(url: str, keeper: Keeper) -> None:
+    keeper.full = True
+    assert (await post(url, FINE, token="Bearer wrong"))[0] == 401
+    assert (await post(url, FINE, path="/alerts/nowhere"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -123,7 +139,7 @@ async def test_what_can_never_be_read_is_refused_and_told(
     found, said = await post(url, content)
     assert found == status
     assert words in said
-    ((cluster, why),) = keeper.refused
+    ((cluster, why),) = keeper.noted
     assert cluster == "main"
     assert words in why
 

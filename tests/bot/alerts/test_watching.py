@@ -308,6 +308,39 @@ async def test_a_refused_notification_is_told_until_one_is_taken(watch: Watch) -
     assert await watch.conditions() == []
 
 
+async def test_what_is_turned_away_is_told_once_until_none_comes_for_an_hour(watch: Watch) -> None:
+    import aiohttp
+
+    async def post(path: str, token: str) -> int:
+        async with aiohttp.ClientSession() as session:
+            address = f"http://127.0.0.1:{watch.service.port}{path}"
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.post(address, data=b"{}", headers=headers) as answer:
+                return answer.status
+
+    titles = [
+        "Notifications come for a cluster that I do not know",
+        "Notifications come without the right token",
+    ]
+    for _ in range(3):
+        assert await post("/alerts/main", "wrong") == 401
+        assert await post("/alerts/nowhere", TOKEN) == 404
+    assert await watch.conditions() == titles
+    assert len(watch.room.roots) == 2
+    await watch.look(40)
+    assert await post("/alerts/main", "wrong") == 401
+    await watch.restart()
+    await watch.look(40)
+    assert await post("/alerts/nowhere", TOKEN) == 404
+    assert await watch.conditions() == titles
+    await watch.look(25)
+    assert await watch.conditions() == titles[:1]
+    await watch.look(40)
+    assert await watch.conditions() == []
+    assert any("None came for an hour." in text for text in watch.room.answers)
+    assert len(watch.room.roots) == 2
+
+
 async def test_an_address_that_is_taken_is_a_reason_not_to_start(
     watch: Watch, store: Store
 ) -> None:
