@@ -25,7 +25,7 @@ from tests.lab.databases import databases
 from tests.lab.grounds import NAMESPACE, Grounds, wait_for
 from tests.lab.stall import stalled
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

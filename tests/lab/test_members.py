@@ -34,7 +34,9 @@ def members(made: Databases) -> list[str]:
     return [member["host"].partition(".")[0].rpartition("-")[2] for member in found]
 
 
-@pytest.mark.parametrize("site", ["helm3", "older-helm4"], indirect=True)
+@pytest.mark.parametrize(
+    "site", ["helm3", pytest.param("older-helm4", marks=pytest.mark.slow)], indirect=True
+)
 def test_members_join_when_their_pods_are_ready_and_leave_before_they_end(site: Site) -> None:
     with databases(site.grounds.lab) as made:
         site.works("deploy", "parse")

@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(240)]
 
 SERVER = "apps/v1/deployments/parse-server"
 MONGODB = "apps/v1/statefulsets/parse-mongodb"
+SITES = [pytest.param("alone-helm3", marks=pytest.mark.slow), "helm4", "older-helm3"]
 
 
 def image(site: Site) -> str:
@@ -17,7 +18,7 @@ def image(site: Site) -> str:
     return str(containers[0]["image"]).rpartition(":")[2]
 
 
-@pytest.mark.parametrize("site", ["alone-helm3", "helm4", "older-helm3"], indirect=True)
+@pytest.mark.parametrize("site", SITES, indirect=True)
 def test_an_app_from_its_first_install_to_its_end(site: Site) -> None:
     assert "Everything works" in site.works("check")
     assert "is not deployed" in site.works("status", "parse")

@@ -11,6 +11,8 @@ from integrations.velero.errors import AlreadyThere, NoSuchBackup, RequestRefuse
 from integrations.velero.models import Backup, BackupSpec
 from tests.contract.velero.world import APP, Hands
 
+pytestmark = pytest.mark.timeout(180)
+
 ORDER = ["New", "Queued", "ReadyToStart", "InProgress", "Finalizing", "Completed"]
 
 

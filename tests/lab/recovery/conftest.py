@@ -11,6 +11,7 @@ from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS
 from tests.cluster.recovery import TOOLS, ObjectStore
 from tests.kill.bots import Bot, Ran
+from tests.kill.practice import wait_for
 from tests.lab.recovery.ward import Ward, ward_in
 
 
@@ -75,9 +76,16 @@ class Desk:
     def back_up(self) -> str:
         """A new backup of the app; returns its name."""
         before = set(self.ward.velero_has("backups"))
+        # Velero looks at its storage once a minute, and on a busy machine a look can fail.
+        wait_for(self._stored, "the storage is available", seconds=90)
         self.works("backup", "create", "parse")
         (name,) = set(self.ward.velero_has("backups")) - before
         return name
+
+    def _stored(self) -> bool:
+        home = "/apis/velero.io/v1/namespaces/velero/backupstoragelocations"
+        found = self.ward.lab.api("GET", f"{home}/default")
+        return bool(found.get("status", {}).get("phase") == "Available")
 
     def close(self) -> None:
         for bot in self.bots:

@@ -11,7 +11,13 @@ from tests.lab.grounds import NAMESPACE, kubectl, wait_for
 from tests.lab.recovery.conftest import Desk
 from tests.lab.recovery.ward import Ward
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.kubectl, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.slow,
+    pytest.mark.helm,
+    pytest.mark.kubectl,
+    pytest.mark.timeout(240),
+]
 VOLUMES = "/api/v1/persistentvolumes"
 
 
