@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts.routing import worst
 from bot.alerts.webhook import Alert, Delivery
-from bot.store import alerts
+from bot.store import alert_acts, alerts
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def record(db: Database, delivery: Delivery, now: int, quiet: int) -> bool:
     rows = list(_changes(episode.id, was, delivery.alerts, now))
     if not rows or (episode.closed_at is not None and all(r.status != FIRING for r in rows)):
         return elsewhere
+    if episode.closed_at is not None:
+        alert_acts.fired_again(db, episode.id)
     alerts.put(db, episode)
     alerts.put_alerts(db, rows)
     merged = _merged(episode, delivery, [r for r in rows if r.fingerprint not in was], rows, now)

@@ -170,6 +170,8 @@ class Teller:
         placed = bool(found.message_key or found.storm)
         ops = self._outlet is not None and self._outlet.configured
         episode = found if placed else self._places.placed(db, found, ops)
+        if episode is not None and episode.closed_at is None:
+            alert_acts.wait(db, episode.id, episode.severity, self._clock())
         if episode is not None and episode.storm:
             self._fold(db, episode)
             return True

@@ -140,20 +140,23 @@ def call(db: Database, episode: str, actors: Sequence[str], now: int) -> tuple[s
 
 
 def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
-    """Episodes older than a moment that fire, that nobody has taken and nobody was called about.
+    """Episodes that nobody has taken, nor was called about, though they wait since a moment.
 
-    What was not told (it is muted, say) calls nobody, nor what a silence holds back as a whole.
+    They wait since they were first told to fire with one of these severities. What was not told
+    (it is muted, say) calls nobody, nor what a silence holds back as a whole.
     """
     marks = ", ".join("?" for _ in severities)
     rows = every(
         db,
         f"""SELECT id FROM episodes WHERE closed_at IS NULL AND state = 'firing' AND owner = ''
-        AND (message_key <> '' OR storm <> '') AND severity IN ({marks}) AND created_at <= ?
+        AND (message_key <> '' OR storm <> '') AND severity IN ({marks})
         AND id NOT IN (SELECT episode FROM alert_escalations)
+        AND EXISTS (SELECT 1 FROM alert_waits WHERE episode = episodes.id
+            AND severity IN ({marks}) AND since <= ?)
         AND NOT EXISTS (SELECT 1 FROM alert_silences WHERE episode = episodes.id
             AND ended_at IS NULL AND covers >= firing)
         ORDER BY created_at, id""",  # noqa: S608 - only question marks
-        [*severities, before],
+        [*severities, *severities, before],
     )
     return [str(row["id"]) for row in rows]
 

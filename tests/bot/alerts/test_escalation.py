@@ -38,6 +38,7 @@ async def put(store: Store, *episodes: Episode) -> None:
     def work(db: Any) -> None:
         for one in episodes:
             alerts.put(db, one)
+            alert_acts.wait(db, one.id, one.severity, START)
 
     await store.write(work)
 

@@ -14,7 +14,7 @@ from bot.alerts.webhook import read
 from bot.config import Config
 from bot.render import blockkit, terminal
 from bot.render.document import Actions, Button, Document
-from bot.store import alerts, backup, messages, offers, storms
+from bot.store import alert_acts, alerts, backup, messages, offers, storms
 from bot.store.alerts import Episode
 from bot.store.db import Store
 from tests.bot.alerts.conftest import START, Clock, Room
@@ -532,3 +532,57 @@ def fingerprint(n: int) -> str:
 
 def pressed(document: Document) -> list[Button]:
     return [b for e in document.elements if isinstance(e, Actions) for b in e.buttons]
+
+
+async def late(store: Store, at: int) -> list[str]:
+    """Whose critical alerts have waited for somebody since that moment or longer."""
+    names = await store.read(lambda db: alert_acts.unowned(db, ["critical"], at))
+    found = [await store.read(lambda db, name=name: alerts.find(db, name)) for name in names]
+    return [one.title for one in found if one is not None]
+
+
+async def test_what_fires_again_waits_for_somebody_anew(
+    desk: Desk, store: Store, clock: Clock
+) -> None:
+    await desk.notify(alert(START))
+    await desk.tell()
+    (one,) = await store.read(alerts.standing)
+    await store.write(lambda db: alert_acts.escalate(db, one.id, clock.now))
+    await desk.notify(alert(START, ended=clock.now))
+    await desk.tell()
+    clock.now += 5 * MINUTE
+    back = clock.now
+    await desk.notify(alert(back))
+    assert await late(store, clock.now) == [], "nobody can have heard that it is back"
+    await desk.tell()
+    assert await late(store, back) == []
+    assert await late(store, clock.now) == [one.title]
+
+
+async def test_what_becomes_critical_waits_from_then_on(
+    desk: Desk, store: Store, clock: Clock
+) -> None:
+    await desk.notify(alert(START, severity="warning"))
+    await desk.tell()
+    clock.now += 60 * MINUTE
+    await desk.notify(alert(START, severity="warning"), alert(clock.now, pod="b"))
+    await desk.tell()
+    assert await late(store, clock.now - 1) == []
+    worse = clock.now
+    await desk.notify(alert(worse, pod="c"))
+    await desk.tell()
+    assert len(await late(store, worse)) == 1
+
+
+async def test_after_maintenance_it_waits_since_it_is_told(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    window = {"reason": "disks", "start": moment(START), "end": moment(START + 60 * MINUTE)}
+    desk = Desk(store, room, clock, maintenance=[window])
+    await desk.notify(alert(START))
+    await desk.tell()
+    clock.now += 60 * MINUTE
+    await desk.tell(SWEEP)
+    assert len(room.roots) == 1
+    assert await late(store, START + 60 * MINUTE) == []
+    assert len(await late(store, clock.now)) == 1

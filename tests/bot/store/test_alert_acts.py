@@ -87,14 +87,15 @@ async def test_a_silence_holds_until_it_is_ended_for_all_its_episodes(store: Sto
         {"owner": "slack:T1/ANN"},
         {"muted": "maintenance", "message_key": ""},
         {"severity": "warning"},
-        {"created_at": NOW + 1},
     ],
-    ids=["closed", "owned", "muted", "not critical", "too young"],
+    ids=["closed", "owned", "muted", "not critical"],
 )
 async def test_only_what_nobody_cares_for_is_escalated(store: Store, changes: Any) -> None:
     def work(db: Any) -> list[str]:
         alerts.put(db, episode("a"))
         alerts.put(db, episode("b", **changes))
+        for name in "ab":
+            alert_acts.wait(db, name, "critical", NOW)
         return alert_acts.unowned(db, ("critical",), NOW)
 
     assert await store.write(work) == ["a"]
@@ -104,6 +105,7 @@ async def test_a_silence_of_all_its_alerts_keeps_an_episode_from_escalating(stor
     def work(db: Any) -> list[str]:
         for name, covers in (("a", 1), ("b", 2), ("c", 2)):
             alerts.put(db, episode(name))
+            alert_acts.wait(db, name, "critical", NOW)
             alert_acts.put(db, silencing(name, name, covers=covers))
         alert_acts.end(db, "main", "c", NOW)
         return alert_acts.unowned(db, ("critical",), NOW)
@@ -114,6 +116,7 @@ async def test_a_silence_of_all_its_alerts_keeps_an_episode_from_escalating(stor
 async def test_an_episode_is_escalated_once(store: Store) -> None:
     def work(db: Any) -> Any:
         alerts.put(db, episode("a"))
+        alert_acts.wait(db, "a", "critical", NOW)
         first, second = (alert_acts.escalate(db, "a", NOW + n) for n in range(2))
         return first, second, alert_acts.unowned(db, ("critical",), NOW)
 
@@ -145,3 +148,16 @@ async def test_what_fires_again_has_called_nobody_yet(store: Store) -> None:
         return alert_acts.escalated_at(db, "a"), alert_acts.escalated_at(db, "b"), called
 
     assert await store.write(work) == (None, NOW, [("ann",), ()])
+
+
+async def test_it_waits_since_it_first_had_a_severity_that_calls(store: Store) -> None:
+    def work(db: Any) -> Any:
+        alerts.put(db, episode("a"))
+        for n, severity in enumerate(("warning", "error", "critical", "critical", "error")):
+            alert_acts.wait(db, "a", severity, NOW + n)
+        return [
+            [n for n in range(5) if alert_acts.unowned(db, severities, NOW + n)]
+            for severities in (("critical",), ("critical", "error"), ("info",))
+        ]
+
+    assert await store.write(work) == [[2, 3, 4], [1, 2, 3, 4], []]
