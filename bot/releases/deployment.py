@@ -275,7 +275,7 @@ def _version(ref: AppRef, live: Live) -> str:
 
 def _tag(ref: AppRef, wanted: Wanted) -> str:
     tag = values.get(wanted.values, ref.config.version_value)
-    return str(tag or wanted.chart.app_version or "the chart's")
+    return str(tag or wanted.chart.app_version or f"chart {wanted.chart.version}".strip())
 
 
 def _chart_title(chart: Chart) -> str:
