@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,11 +38,14 @@ class Choice:
         graph: What it is called and how it looks; its query need not be the one asked.
         asked: What is asked of Prometheus.
         own: It is the expression of the alert's rule, which has lines of other alerts too.
+        whole: The same with its comparison left in, which has only the lines beyond the limit: for
+            when the other has too many. None when nothing was taken off.
     """
 
     graph: Graph
     asked: Question
     own: bool = False
+    whole: Question | None = None
 
 
 def choose(
@@ -76,7 +79,8 @@ def choose(
     title = labels.get("alertname", "") or "The alert's expression"
     own = Graph("alert", title, "count", asked, thresholds=(limit,) if limit else (), zero=False)
     start, end = window.start // 1_000_000, window.end // 1_000_000
-    return Choice(own, Question(asked, start, end, max(step, RATE // 20)), own=True)
+    once = Question(asked, start, end, max(step, RATE // 20))
+    return Choice(own, once, own=True, whole=replace(once, promql=text) if limit else None)
 
 
 def command(catalogue: Catalogue, config: Config, cluster: str, labels: Mapping[str, str]) -> str:

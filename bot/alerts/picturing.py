@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from bot.changes import ChangeSeen
     from bot.config import Config
     from bot.context import Cluster
+    from bot.graphs.series import Question
     from bot.render.plot import Artist, Panel
     from bot.store.db import Store
+    from integrations.prometheus import Prometheus, RangeResult
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +124,7 @@ class Illustrator:
                 if not await self._store.read(lambda db, k=key: outlet.standing(db, k)):  # type: ignore[misc]
                     left = True
                     continue
-                await self._add(episode)
+                await self._tried(episode)
         except StoreUnavailable as error:
             log.error("graphs of alerts wait", why=str(error))
             return True
@@ -130,6 +132,16 @@ class Illustrator:
             log.error("round of graphs failed", exc_info=error)
             return True
         return left
+
+    async def _tried(self, episode: Episode) -> None:
+        """Adds to one thread; what fails there must not keep the others waiting, nor come again."""
+        try:
+            await self._add(episode)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.error("graph of an alert failed", episode=episode.id, exc_info=error)
+            await self._store.write(lambda db: alert_news.pictured(db, episode.id, NONE))
 
     async def _add(self, episode: Episode) -> None:
         outlet = self._outlet
@@ -191,19 +203,55 @@ class Illustrator:
         choice = choose(load(self._config()), episode.shared, source, window, jobs)
         if choice is None:
             return _Found()
-        asked = choice.asked
-        found = await prometheus.range(
-            asked.promql, start=asked.start, end=asked.end, step=asked.step, most=MOST_LINES
-        )
-        if choice.own:
-            found = replace(found, series=matching(found.series, [r.labels for r in rows]))
-        fetched = numbers(choice.graph, asked, found)
-        chart = _chart(episode, rows, choice, window, panel(choice.graph, fetched), seen)
-        if not fetched.lines:
+        found, choice = await _asked(prometheus, choice)
+        shown = await asyncio.to_thread(_worked_out, episode, rows, choice, found, window, seen)
+        if shown is None:
             return _Found(why_not="Prometheus has no data for it")
+        chart, words = shown
         png = await self._studio.artist.draw(chart)
-        words = cut(alt(chart), 1_900)
         return _Found(png, words) if png else _Found(why_not="it could not be drawn")
+
+
+async def _asked(prometheus: Prometheus, choice: Choice) -> tuple[RangeResult, Choice]:
+    """The answer and what was asked in the end: with too many lines, only those beyond the limit.
+
+    Raises:
+        PrometheusError: No numbers came.
+    """
+    try:
+        return await _lines(prometheus, choice.asked), choice
+    except TooManySeries as error:
+        if choice.whole is None:
+            raise
+        found = await _lines(prometheus, choice.whole)
+        many = f"{error.count:,}" if error.count else f"more than {error.most:,}"
+        note = f"Only what is beyond the limit: without it there are {many} lines."
+        told = replace(found, warnings=(note, *found.warnings))
+        return told, replace(choice, asked=choice.whole)
+
+
+async def _lines(prometheus: Prometheus, asked: Question) -> RangeResult:
+    return await prometheus.range(
+        asked.promql, start=asked.start, end=asked.end, step=asked.step, most=MOST_LINES
+    )
+
+
+def _worked_out(
+    episode: Episode,
+    rows: Sequence[AlertRow],
+    choice: Choice,
+    found: RangeResult,
+    window: Window,
+    seen: Sequence[ChangeSeen],
+) -> tuple[Chart, str] | None:
+    """The picture to be drawn and its words; None without data. Takes long for many lines."""
+    if choice.own:
+        found = replace(found, series=matching(found.series, [r.labels for r in rows]))
+    fetched = numbers(choice.graph, choice.asked, found)
+    if not fetched.lines:
+        return None
+    chart = _chart(episode, rows, choice, window, panel(choice.graph, fetched), seen)
+    return chart, cut(alt(chart), 1_900)
 
 
 def _chart(

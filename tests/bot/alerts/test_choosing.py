@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.alerts.choosing import choose, command, expression, matching, threshold
@@ -77,7 +79,15 @@ def test_an_unknown_alert_is_explained_by_its_own_expression() -> None:
     (limit,) = found.graph.thresholds
     assert (limit.value, limit.text) == (100.0, "> 100")
     assert found.asked.start == WINDOW.start // 1_000_000
+    assert found.whole == replace(found.asked, promql="shop_queue > 100")
     assert choose(load(), {"alertname": "ShopQueue"}, "", WINDOW, None) is None
+
+
+def test_of_an_expression_without_a_limit_nothing_else_can_be_asked() -> None:
+    source = "http://p/graph?g0.expr=up+%3D%3D+0"
+    found = choose(load(), {"alertname": "ShopDown"}, source, WINDOW, None)
+    assert found is not None
+    assert found.whole is None
 
 
 def test_of_an_expression_only_the_lines_of_the_alerts_are_shown() -> None:
