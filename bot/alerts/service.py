@@ -175,13 +175,18 @@ class Alerts:
 
     async def look(self) -> None:
         """Looks after what nobody notifies of: silence, alerts that vanished, what others add."""
-        for cluster in self._around.config().clusters:
+        clusters = tuple(self._around.config().clusters)
+        for cluster in clusters:
             await self._kept(self._hearts.look(cluster))
-            await self._kept(self._silences.look(cluster))
-            await self._kept(self._lost.look(cluster))
         await self._kept(self._escalation.look())
         await self._kept(self._refusals.look())
+        # What asks a server comes last: a slow one holds up neither those nor other clusters.
+        await asyncio.gather(*(self._compare(cluster) for cluster in clusters))
         self.teller.wake()
+
+    async def _compare(self, cluster: str) -> None:
+        await self._kept(self._silences.look(cluster))
+        await self._kept(self._lost.look(cluster))
 
     async def _watch(self) -> None:
         while True:

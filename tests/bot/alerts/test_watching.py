@@ -5,8 +5,9 @@ The practice Alertmanager groups, notifies and forgets, on the same clock as the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, Surroundings
 from bot.alerts.threads import Threads
 from bot.config import Config
+from bot.config.routing import EscalationConfig
 from bot.context import Cluster
 from bot.store import alerts
 from bot.store.alerts import Episode
@@ -341,11 +343,59 @@ async def test_what_is_turned_away_is_told_once_until_none_comes_for_an_hour(wat
     assert len(watch.room.roots) == 2
 
 
+class Stuck:
+    """An Alertmanager that never answers."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def silences(self, *asked: Any) -> Any:
+        self.asked.set()
+        await asyncio.Event().wait()
+
+    async def alerts(self, **asked: Any) -> Any:
+        return await self.silences()
+
+
+async def test_a_cluster_that_does_not_answer_holds_nobody_else_up(watch: Watch) -> None:
+    await watch.fire(alertname="Watchdog")
+    await watch.fire(pod="a")
+    await watch.look(2)
+    await watch.server.away()
+    watch.clock.now += 20 * MINUTE
+    stuck, late = Stuck(), Stuck()
+    config = watch.around.config()
+    settings = config.clusters["main"]
+    rule = EscalationConfig(after=600, mentions=["slack-group:T1/S1"])
+    slow = config.model_copy(
+        update={
+            "clusters": {"first": settings, "main": settings, "last": settings},
+            "alerts": config.alerts and config.alerts.model_copy(update={"escalate": rule}),
+        }
+    )
+    nothing = cast(Any, None)
+    ways: dict[str, Any] = {"first": stuck, "last": late}
+
+    def cluster(name: str) -> Cluster:
+        if name not in ways:
+            return watch.around.clusters(name)
+        return Cluster(name, settings, nothing, nothing, alertmanager=ways[name])
+
+    service = Alerts(replace(watch.around, config=lambda: slow, clusters=cluster))
+    watch.clock.now += 20 * MINUTE
+    looking = asyncio.create_task(service.look())
+    async with asyncio.timeout(10):
+        await stuck.asked.wait()
+        await late.asked.wait()
+    looking.cancel()
+    await asyncio.wait([looking])
+    assert await watch.conditions() == ["No heartbeat from Alertmanager for 15 min"]
+    assert any("nobody has taken this" in text for text in watch.room.answers)
+
+
 async def test_an_address_that_is_taken_is_a_reason_not_to_start(
     watch: Watch, store: Store
 ) -> None:
-    from dataclasses import replace
-
     from bot.errors import Failed
 
     taken = f"127.0.0.1:{watch.service.port}"
