@@ -71,7 +71,8 @@ class Artist:
 
     async def draw(self, picture: Picture) -> bytes | None:
         """The picture as PNG; None when it could not be drawn in time."""
-        frame = pack(picture)
+        # In a thread, because many numbers take longer than others should have to wait.
+        frame = await asyncio.to_thread(pack, picture)
         key = hashlib.sha256(frame).digest()
         kept = self._kept.get(key)
         if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:

@@ -8,9 +8,12 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -45,6 +48,24 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+
+
+class Seen(tuple[float, ...]):
+    """Numbers that know who read them."""
+
+    readers: ClassVar[set[int]] = set()
+
+    def __iter__(self) -> Iterator[float]:
+        self.readers.add(threading.get_ident())
+        return super().__iter__()
+
+
+async def test_numbers_are_packed_where_nobody_waits_for_them(hire: Hire) -> None:
+    plain = line("a", range(9))
+    values = Seen(plain.values)
+    size(await hire().draw(chart(panel([replace(plain, values=values)]))))
+    assert values.readers
+    assert threading.get_ident() not in values.readers
 
 
 async def test_pictures_come_from_one_process_that_is_not_ours(hire: Hire) -> None:
@@ -106,7 +127,7 @@ async def test_who_stops_waiting_leaves_the_picture_to_the_others(hire: Hire) ->
     artist = hire()
     await artist.warm()
     waits, leaves = (asyncio.create_task(artist.draw(numbered(1))) for _ in range(2))
-    await asyncio.sleep(0)
+    await until(lambda: any(task.get_name() == "draw" for task in asyncio.all_tasks()))
     leaves.cancel()
     assert await waits
 
