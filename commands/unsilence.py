@@ -105,7 +105,8 @@ async def _silences(ctx: Ctx, server: Alertmanager, name: str) -> tuple[str, lis
     episode = await open_episode(ctx, name)
     members = await ctx.desk.episodes_by_alert(episode.cluster)
     own = {alert for alert, episodes in members.items() if episode.id in episodes}
-    ids = {row.silence for row in await ctx.desk.silencings(episode.cluster) if row.episode == name}
+    told = [one for one in await ctx.desk.silencings(episode.cluster) if one.covers]
+    ids = {one.silence for one in told if one.episode == episode.id}
     for alert in await server.alerts(active=False):
         if alert.fingerprint in own:
             ids |= set(alert.silenced_by)

@@ -289,6 +289,31 @@ async def test_a_silence_made_elsewhere_can_be_ended_here(alarms: Alarms) -> Non
     assert await held(alarms) == set()
 
 
+async def test_an_id_may_be_typed_in_capitals_to_end_its_silence(alarms: Alarms) -> None:
+    episode = await alarms.fire(DOWN)
+    made, _ = await alarms.office.run(f"silence {episode.id}")
+    await over(alarms, DOWN)  # Alertmanager has nothing of it any more but the silence
+    plan = await alarms.office.plan(f"unsilence {episode.id.upper()}")
+    assert plan.facts["silences"] == [made.id]
+
+
+async def test_a_silence_that_holds_nothing_of_it_back_is_left_alone(alarms: Alarms) -> None:
+    episode = await alarms.fire(*pods("a", "b"))
+    elsewhere(alarms, {"name": "pod", "value": "a"})
+    await alarms.look()
+    await over(alarms, *pods("a"))
+    await alarms.look()
+    (row,) = await alarms.office.desk.silencings("main")
+    assert row.covers == 0
+    assert (await alarms.office.plan(f"unsilence {episode.id}")).nothing
+
+
+async def over(alarms: Alarms, *labels: dict[str, str]) -> None:
+    """Alerts end in Alertmanager; it has not told of it."""
+    now = alarms.practice.clock().isoformat()
+    await alarms.put([{"labels": one, "startsAt": now, "endsAt": now} for one in labels])
+
+
 async def test_who_may_act_in_one_namespace_ends_no_silence_of_all(alarms: Alarms) -> None:
     await alarms.office.desk.add_rule(ANN, Rule(None, BEN.actor, "unsilence", namespace="shop"), "")
     episode = await alarms.fire({**DOWN, "namespace": "shop"})
