@@ -13,20 +13,26 @@ from typing import TYPE_CHECKING
 
 from bot.alerts.routing import worst
 from bot.alerts.webhook import Alert, Delivery
-from bot.store import alert_acts, alerts
+from bot.store import alert_acts, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-STALE = 10 * 60 * 1_000_000
-"""Microseconds within which a copy of an older notification may still come."""
+STALE = 45 * 1_000_000
+"""Microseconds within which a copy of an older notification may still come.
+
+The second of a pair of Alertmanagers waits 15 s for the first. It is shorter than a sound
+`group_interval`: what ended by mistake fires again with its old beginning one interval later.
+"""
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 TITLE = 150
 _SAID_ELSEWHERE = ("alertname", "severity", "prometheus", "cluster")
 
 
-def record(db: Database, delivery: Delivery, now: int, quiet: int) -> bool:
+def record(
+    db: Database, delivery: Delivery, now: int, quiet: int, *, certain: bool = False
+) -> bool:
     """Writes down what a notification tells; False when it is nothing new.
 
     Args:
@@ -34,6 +40,7 @@ def record(db: Database, delivery: Delivery, now: int, quiet: int) -> bool:
         delivery: The notification.
         now: Microseconds UTC.
         quiet: Microseconds after which a group that was over gets a new episode.
+        certain: It says what holds now, and cannot be a late copy.
     """
     where = (delivery.cluster, delivery.receiver, delivery.group_key)
     episode = alerts.open_of(db, *where) or alerts.closed_since(db, *where, now - quiet)
@@ -43,11 +50,13 @@ def record(db: Database, delivery: Delivery, now: int, quiet: int) -> bool:
             return elsewhere  # it began and ended unheard
         episode = _opened(db, delivery, now)
     was = alerts.known(db, episode.id, {a.fingerprint for a in delivery.alerts})
-    rows = list(_changes(episode.id, was, delivery.alerts, now))
-    if not rows or (episode.closed_at is not None and all(r.status != FIRING for r in rows)):
+    rows = _changes(episode.id, was, delivery.alerts, now, certain)
+    if episode.closed_at is not None and all(r.status != FIRING for r in rows):
+        return _late_ends(db, episode, was, rows, now) or elsewhere
+    if not rows:
         return elsewhere
     if episode.closed_at is not None:
-        alert_acts.fired_again(db, episode.id)
+        episode = _reopened(db, episode, now)
     alerts.put(db, episode)
     alerts.put_alerts(db, rows)
     merged = _merged(episode, delivery, [r for r in rows if r.fingerprint not in was], rows, now)
@@ -75,26 +84,31 @@ def settle(db: Database, episode: Episode, now: int) -> None:
 
 
 def _changes(
-    episode: str, was: Mapping[str, AlertRow], notified: Sequence[Alert], now: int
+    episode: str,
+    was: Mapping[str, AlertRow],
+    notified: Sequence[Alert],
+    now: int,
+    certain: bool,
 ) -> list[AlertRow]:
     found: dict[str, AlertRow] = {}
     for alert in notified:
-        row = _changed(
-            episode, found.get(alert.fingerprint) or was.get(alert.fingerprint), alert, now
-        )
+        known = found.get(alert.fingerprint) or was.get(alert.fingerprint)
+        row = _changed(episode, known, alert, now, certain)
         if row is not None:
             found[alert.fingerprint] = row
     return list(found.values())
 
 
-def _changed(episode: str, row: AlertRow | None, alert: Alert, now: int) -> AlertRow | None:
+def _changed(
+    episode: str, row: AlertRow | None, alert: Alert, now: int, certain: bool
+) -> AlertRow | None:
     """The row that an alert becomes; None when it says nothing new."""
     if alert.status == FIRING:
         if row is None:
             return _row(episode, alert, FIRING, "", now)
         if row.status == FIRING:
             return None
-        again = alert.starts_at > row.starts_at or now - row.changed_at > STALE
+        again = certain or alert.starts_at > row.starts_at or now - row.changed_at > STALE
         if not again and row.status == RESOLVED:
             return None
         return replace(
@@ -136,6 +150,34 @@ def _ended(row: AlertRow, alert: Alert, now: int) -> AlertRow:
     return replace(row, status=RESOLVED, ends_at=ends, changed_at=now, missing_since=None)
 
 
+def _late_ends(
+    db: Database,
+    episode: Episode,
+    was: Mapping[str, AlertRow],
+    rows: Sequence[AlertRow],
+    now: int,
+) -> bool:
+    """Takes the ends of alerts that were lost sight of into an episode that is over."""
+    ends = [r for r in rows if r.fingerprint in was and was[r.fingerprint].status == LOST]
+    alerts.put_alerts(db, ends)
+    if ends:
+        settle(db, episode, now)
+    return bool(ends)
+
+
+def _reopened(db: Database, episode: Episode, now: int) -> Episode:
+    """What fires again waits for somebody anew, and is not left to a summary that is past."""
+    alert_acts.fired_again(db, episode.id)
+    fresh = replace(
+        episode, opened_at=now, closed_at=None, owner="", owner_person="", owned_at=None, picture=""
+    )
+    storm = storms.get(db, episode.storm) if episode.storm else None
+    if not episode.storm or (storm is not None and storm.calm_at is storm.closed_at is None):
+        return fresh
+    storms.touch(db, episode.storm, now)
+    return replace(fresh, storm="", placed_at=0)
+
+
 def _end_elsewhere(db: Database, delivery: Delivery, here: str, now: int) -> bool:
     """Ends an alert in the episodes of groups that it belonged to before the routes changed."""
     ended: dict[str, list[AlertRow]] = {}
@@ -143,7 +185,7 @@ def _end_elsewhere(db: Database, delivery: Delivery, here: str, now: int) -> boo
         if alert.status != RESOLVED:
             continue
         place = (delivery.cluster, delivery.receiver, alert.fingerprint, here)
-        for row in alerts.held_elsewhere(db, *place):
+        for row in alerts.held_elsewhere(db, *place, alert.starts_at):
             ended.setdefault(row.episode, []).append(_ended(row, alert, now))
     for name, rows in ended.items():
         alerts.put_alerts(db, rows)
@@ -206,19 +248,13 @@ def _merged(
             shared = dict(row.labels)
         shared = {k: v for k, v in shared.items() if row.labels.get(k) == v}
     began = [row.starts_at for row in rows if 0 < row.starts_at < now]
-    reopened = episode.closed_at is not None
-    opened = min([now if reopened else episode.opened_at, *began])
     return replace(
         episode,
         shared=shared,
         severity=worst([episode.severity, *(row.labels.get("severity", "") for row in new)]),
         title=title(episode.labels, shared, [row.labels for row in rows]),
         truncated=delivery.truncated,
-        opened_at=opened,
-        closed_at=None,
-        owner="" if reopened else episode.owner,
-        owner_person="" if reopened else episode.owner_person,
-        owned_at=None if reopened else episode.owned_at,
+        opened_at=min([episode.opened_at, *began]),
     )
 
 

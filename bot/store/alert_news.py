@@ -89,11 +89,13 @@ def firing_before(db: Database, cluster: str, at: int) -> dict[str, list[AlertRo
 
 
 def bare(db: Database, since: int) -> list[Episode]:
-    """Episodes with a root and without a picture that fire since not before a moment."""
+    """Episodes with a root and without a picture that fire (again) since not before a moment."""
     rows = every(
         db,
         """SELECT * FROM episodes WHERE closed_at IS NULL AND message_key <> '' AND picture = ''
-        AND created_at >= ? ORDER BY created_at, id""",
+        AND ? <= (SELECT min(a.changed_at) FROM alerts a
+            WHERE a.episode = episodes.id AND a.status = 'firing')
+        ORDER BY created_at, id""",
         [since],
     )
     return [made(row) for row in rows]

@@ -209,15 +209,27 @@ def put_alerts(db: Database, rows: Iterable[AlertRow]) -> None:
 
 
 def held_elsewhere(
-    db: Database, cluster: str, receiver: str, fingerprint: str, episode: str
+    db: Database, cluster: str, receiver: str, fingerprint: str, episode: str, starts_at: int
 ) -> list[AlertRow]:
-    """The same alert where it still fires in other episodes, as after a change of routes."""
+    """The same alert in other episodes: where it still fires, as after a change of routes.
+
+    And where it was lost sight of since that same beginning.
+    """
     rows = every(
         db,
         """SELECT a.* FROM alerts a JOIN episodes e ON e.id = a.episode
-        WHERE a.fingerprint = ? AND a.status = 'firing' AND a.episode <> ?
-        AND e.cluster = ? AND e.receiver = ?""",
-        [fingerprint, episode, cluster, receiver],
+        WHERE a.fingerprint = :fingerprint AND a.status = 'firing' AND a.episode <> :episode
+        AND e.cluster = :cluster AND e.receiver = :receiver
+        UNION ALL SELECT a.* FROM alerts a JOIN episodes e ON e.id = a.episode
+        WHERE a.fingerprint = :fingerprint AND a.status = 'lost' AND a.episode <> :episode
+        AND a.starts_at = :starts AND e.cluster = :cluster AND e.receiver = :receiver""",
+        {
+            "cluster": cluster,
+            "receiver": receiver,
+            "fingerprint": fingerprint,
+            "episode": episode,
+            "starts": starts_at,
+        },
     )
     return [made_alert(row) for row in rows]
 

@@ -265,6 +265,8 @@ ALERT_TIMES = (
         WHERE closed_at IS NULL AND placed_at > 0""",
 )
 
+ALERTS_LOST = ("CREATE INDEX alerts_lost ON alerts (fingerprint) WHERE status = 'lost'",)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -287,6 +289,7 @@ def schema() -> Migrations:
     migrations(name="0006_alert_acts")(_statements(ALERT_ACTS))
     migrations(name="0007_mails")(_statements(MAILS))
     migrations(name="0008_alert_times")(_statements(ALERT_TIMES))
+    migrations(name="0009_alerts_lost")(_statements(ALERTS_LOST))
     return migrations
 
 

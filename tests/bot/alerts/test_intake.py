@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.alerts import intake
 from bot.alerts.webhook import read
-from bot.store import alerts
+from bot.store import alert_news, alerts, storms
 from bot.store.alerts import Episode
 from bot.store.db import Store
+from bot.store.storms import Storm
 from tests.bot.alerts.conftest import START, Clock
 from tests.bot.alerts.payloads import alert, body
 
@@ -189,3 +191,85 @@ async def test_old_episodes_go_with_their_alerts_and_open_ones_stay(
     assert left.title.startswith("B")
     count = await store.read(lambda db: db.execute("SELECT count(*) FROM alerts").fetchone()[0])
     assert count == 1
+
+
+async def lose(store: Store, now: int) -> None:
+    def work(db: Any) -> None:
+        (one,) = alerts.standing(db)
+        rows = alerts.alerts_of(db, one.id)
+        lost = [replace(r, status="lost", ends_at=now, changed_at=now) for r in rows]
+        alerts.put_alerts(db, lost)
+        intake.settle(db, one, now)
+
+    await store.write(work)
+
+
+@pytest.mark.parametrize("after", [MINUTE, QUIET + MINUTE])
+async def test_the_end_of_what_was_lost_sight_of_is_taken_in(
+    store: Store, notify: Notify, clock: Clock, after: int
+) -> None:
+    await notify(alert(START))
+    clock.now += MINUTE
+    await lose(store, clock.now)
+    (one,) = await episodes(store)
+    assert (one.state, one.closed_at) == ("lost", clock.now)
+    clock.now += after
+    assert await notify(alert(START, ended=START + 5))
+    (one,) = await episodes(store)
+    assert (one.state, one.closed_at, one.revision) == ("resolved", START + MINUTE, 3)
+    (row,) = await store.read(lambda db: alerts.alerts_of(db, one.id))
+    assert (row.status, row.ends_at) == ("resolved", START + 5)
+    assert not await notify(alert(START, ended=START + 5))
+
+
+@pytest.mark.parametrize("state", ["raging", "calm", "closed", "gone"])
+async def test_what_fires_again_after_a_storm_gets_a_place_anew(
+    store: Store, notify: Notify, clock: Clock, state: str
+) -> None:
+    await notify(alert(START))
+    calm, over = (None if state == "raging" else START), (START if state == "closed" else None)
+
+    def fold(db: Any) -> None:
+        (one,) = alerts.standing(db)
+        if state != "gone":
+            storms.put(db, Storm("storm/x", "", START, START, calm, over, 1, 1))
+        alerts.put(db, replace(one, storm="storm/x", placed_at=START, shown=one.revision))
+
+    await store.write(fold)
+    await notify(alert(START, ended=START + 1))
+    clock.now += MINUTE
+    await notify(alert(START + MINUTE))
+    (one,) = await episodes(store)
+    expected = ("storm/x", START) if state == "raging" else ("", 0)
+    assert (one.storm, one.placed_at) == expected
+
+
+async def test_what_fires_again_gets_a_picture_again(
+    store: Store, notify: Notify, clock: Clock
+) -> None:
+    def drawn(db: Any) -> None:
+        (one,) = alerts.standing(db)
+        alerts.put(db, replace(one, message_key="root", picture="done"))
+
+    await notify(alert(START))
+    await store.write(drawn)
+    clock.now += 60 * MINUTE
+    await notify(alert(START, ended=clock.now))
+    clock.now += MINUTE
+    assert await store.read(lambda db: alert_news.bare(db, clock.now - MINUTE)) == []
+    await notify(alert(clock.now))
+    (one,) = await store.read(lambda db: alert_news.bare(db, clock.now - MINUTE))
+    assert one.picture == ""
+    assert await store.read(lambda db: alert_news.bare(db, clock.now + 1)) == []
+
+
+async def test_what_ended_by_mistake_and_fires_one_short_interval_later_is_believed(
+    store: Store, notify: Notify, clock: Clock
+) -> None:
+    await notify(alert(START))
+    clock.now += 5 * MINUTE
+    await notify(alert(START, ended=clock.now))
+    clock.now += MINUTE
+    assert await notify(alert(START))
+    (one,) = await episodes(store)
+    assert (one.state, one.closed_at) == ("firing", None)
