@@ -61,11 +61,24 @@ class Escalation:
         self._wake()
 
     def _due(self, db: Database, rule: EscalationConfig) -> list[Episode]:
-        """What has waited too long; in quiet hours and in maintenance it waits on."""
+        """What has waited too long; in quiet hours and in maintenance it waits on.
+
+        So does what a storm sums up that has called a short time ago: it calls for many at once.
+        """
         now, settings = self._clock(), self._config().alerts
-        names = alert_acts.unowned(db, rule.severities, now - int(rule.after * SECOND))
+        before = now - int(rule.after * SECOND)
+        names = alert_acts.unowned(db, rule.severities, before)
         found = [one for one in (alerts.find(db, name) for name in names) if one is not None]
-        return [one for one in found if settings and not hushed(settings, _labels(one), now)]
+        lately = {
+            storm
+            for storm in {_storm(one) for one in found} - {""}
+            if (alert_acts.escalated_at(db, storm) or 0) > before
+        }
+        return [
+            one
+            for one in found
+            if settings and _storm(one) not in lately and not hushed(settings, _labels(one), now)
+        ]
 
     def _escalate(self, db: Database, rule: EscalationConfig) -> None:
         now = self._clock()
@@ -77,18 +90,22 @@ class Escalation:
                 place = (episode.message_key or episode.storm, episode.channel)
                 threads.setdefault(place, []).append(episode)
         for (thread, channel), episodes in threads.items():
-            # A storm calls once, however many alerts it has.
-            storm = not episodes[0].message_key
-            if self._outlet is None or (storm and not alert_acts.escalate(db, thread, now)):
-                continue
-            reply = acting.escalated(rule, episodes, self._command(episodes))
-            self._outlet.reply(db, thread, reply, channel=channel)
+            if storm := _storm(episodes[0]):
+                alert_acts.escalated_storm(db, storm, now)
+            if self._outlet is not None:
+                reply = acting.escalated(rule, episodes, self._command(episodes))
+                self._outlet.reply(db, thread, reply, channel=channel)
 
     def _command(self, episodes: list[Episode]) -> str:
         config = self._config()
         if len(episodes) > 1:
             return f"{config.command} alerts"
         return f"{config.command} ack {episodes[0].id}{acting.place(config, episodes[0])}"
+
+
+def _storm(episode: Episode) -> str:
+    """The storm whose summary stands for it; empty when it has a thread of its own."""
+    return "" if episode.message_key else episode.storm
 
 
 def _labels(episode: Episode) -> dict[str, str]:

@@ -80,7 +80,7 @@ def condition(episode: Episode, rows: Sequence[AlertRow], extras: Extras) -> Con
         extras: What others add.
     """
     why = [*_summary(rows), *_labels(episode), *_counts(episode)]
-    why += [*_links(episode, rows), *_calls(extras.called), *extras.remarks]
+    why += [*_links(episode, rows), *calls(extras.called), *extras.remarks]
     several = episode.total > 1
     items = tuple(Item(r.fingerprint, _one(r, episode)) for r in rows) if several else ()
     return Condition(
@@ -119,10 +119,10 @@ def news(episode: Episode, found: News, called: Sequence[str] = ()) -> Document:
         called: Whom to call, because nothing fired any more before, or it has become worse: an
             edit of the root calls nobody.
     """
-    worse = [(*one, f": this is {cut(episode.severity, VALUE)}.") for one in _calls(called)]
+    worse = [(*one, f": this is {cut(episode.severity, VALUE)}.") for one in calls(called)]
     parts = [
         *((Text.of("It is back: ", episode.title),) if found.back else ()),
-        *map(Text, _calls(called) if found.back else worse),
+        *map(Text, calls(called) if found.back else worse),
         *_group("New", FIRING, found.firing, found.rows, episode),
         *_group("Resolved", RESOLVED, found.resolved, found.rows, episode),
         *_group("Lost sight of", LOST, found.lost, found.rows, episode),
@@ -236,7 +236,8 @@ def _links(episode: Episode, rows: Sequence[AlertRow]) -> Iterator[Sentence]:
         yield tuple(parts)
 
 
-def _calls(actors: Sequence[str]) -> Iterator[Sentence]:
+def calls(actors: Sequence[str]) -> Iterator[Sentence]:
+    """A sentence that calls them; none when there are none."""
     if actors:
         parts: list[Inline] = []
         for actor in actors:

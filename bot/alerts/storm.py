@@ -7,14 +7,15 @@ from collections.abc import Collection, Sequence
 
 from bot.alerts import showing
 from bot.alerts.condition import Act, Condition, Item, Sentence
-from bot.alerts.presenting import cut
+from bot.alerts.presenting import calls, cut
 from bot.alerts.routing import rank
-from bot.releases.words import count
-from bot.render.document import Document, Strong
+from bot.releases.words import count, listed
+from bot.render.document import Document, Strong, Text
 from bot.store.alerts import Episode
 from bot.store.storms import Storm
 
 LINES = 7
+MOST_TITLES = 3
 
 
 def summary(
@@ -25,6 +26,7 @@ def summary(
     known: Collection[str],
     threads: int,
     per: str,
+    called: Sequence[str] = (),
 ) -> Document:
     """The summary of a storm, raging, calm or over.
 
@@ -35,6 +37,7 @@ def summary(
         known: Names of the registered commands.
         threads: How many new threads the channel takes in a time.
         per: That time, in words.
+        called: Whom its groups call, as actors.
     """
     alerts, groups = sum(e.total for e in episodes), len(episodes)
     title = f"Alert storm: {count(alerts, 'alert')} in {count(groups, 'group')}"
@@ -57,13 +60,24 @@ def summary(
         storm.id,
         title,
         storm.opened_at,
-        why=(now, *(calm if storm.calm_at is not None else (why,))),
+        why=(now, *(calm if storm.calm_at is not None else (why,)), *calls(called)),
         acts=(Act("List", "alerts"),),
         items=_kinds(firing),
         tone="bad" if any(rank(e.severity) < 2 for e in firing) else "warn",
         more=0,
     )
     return showing.root(condition, "", storm.opened_at, prefix=prefix, known=known)
+
+
+def called(actors: Sequence[str], episodes: Sequence[Episode]) -> Document:
+    """The answer that calls whom the summary did not call yet: an edit of it calls nobody.
+
+    Args:
+        actors: Whom to call.
+        episodes: What calls them.
+    """
+    titles = Strong(listed((one.title for one in episodes), most=MOST_TITLES))
+    return Document.of(*(Text((*call, ": ", titles)) for call in calls(actors)))
 
 
 def _ended(episodes: Sequence[Episode]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.render.document import Document
     from bot.store.db import Store
+    from bot.store.storms import Storm
 
 log = structlog.get_logger(__name__)
 
@@ -198,11 +199,21 @@ class Teller:
         if first:
             alert_news.mark_told(db, episode.id)
             alert_acts.call(db, episode.id, self._places.route(episode).mentions, now)
-        elif not storms.raging(db, where) and not outlet.answering(db, key):
+        elif self._answers(db, episode) and not outlet.answering(db, key):
             reply = self._reply(db, episode)
             if reply is not None:
                 outlet.reply(db, key, reply, channel=where)
             alert_news.mark_told(db, episode.id)
+
+    def _answers(self, db: Database, episode: Episode) -> bool:
+        """Whether news is answered now: while a storm rages only what calls somebody."""
+        if not storms.raging(db, episode.channel):
+            return True
+        called = self._places.route(episode).mentions
+        if episode.closed_at is not None or not called:
+            return False
+        back = alert_news.over_as_told(db, episode.id)
+        return back or not alert_acts.called(db, episode.id, called)
 
     def _root(self, db: Database, episode: Episode) -> Document:
         if episode.closed_at is not None:
@@ -254,9 +265,11 @@ class Teller:
         over = found.calm_at is not None and all(e.closed_at is not None for e in episodes)
         ended = max((e.closed_at or 0 for e in episodes), default=0) or now
         current = replace(found, closed_at=ended if over else None, shown=found.revision)
+        called = self._called(db, current, episodes)
         document = storm.summary(
             current,
             episodes,
+            called=called,
             prefix=self._words.prefix(),
             known=self._words.known,
             threads=settings.storm.threads,
@@ -266,6 +279,21 @@ class Teller:
         key = found.id
         outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
         return True
+
+    def _called(self, db: Database, found: Storm, episodes: Sequence[Episode]) -> list[str]:
+        """Whom a storm calls; whom it did not call in its first post it calls in an answer."""
+        outlet = self._outlet
+        callers: dict[str, list[Episode]] = {}
+        for episode in episodes:
+            mentions = self._places.route(episode).mentions if episode.closed_at is None else ()
+            for actor in mentions:
+                callers.setdefault(actor, []).append(episode)
+        fresh = alert_acts.call(db, found.id, list(callers), self._clock())
+        if fresh and outlet is not None and outlet.standing(db, found.id):
+            about = {e.id: e for actor in fresh for e in callers[actor]}
+            answer = storm.called(fresh, list(about.values()))
+            outlet.reply(db, found.id, answer, channel=found.channel)
+        return list(callers)
 
     async def sweep(self) -> None:
         """Looks after what no notification will: calm, refusals, the end of maintenance.

@@ -114,6 +114,13 @@ def escalate(db: Database, episode: str, now: int) -> bool:
     return changed(db, sql, [episode, now]) == 1
 
 
+def escalated_storm(db: Database, storm: str, now: int) -> None:
+    """Notes when somebody was called about a storm last: it may call again for what is new."""
+    sql = """INSERT INTO alert_escalations (episode, at) VALUES (?, ?)
+        ON CONFLICT DO UPDATE SET at = excluded.at"""
+    changed(db, sql, [storm, now])
+
+
 def escalated_at(db: Database, episode: str) -> int | None:
     """When somebody was called about an episode that nobody had taken; None when never."""
     row = first(db, "SELECT at FROM alert_escalations WHERE episode = ?", [episode])
@@ -137,6 +144,12 @@ def call(db: Database, episode: str, actors: Sequence[str], now: int) -> tuple[s
     """Notes who is called about an episode; returns those who had not been called before."""
     sql = "INSERT INTO alert_calls (episode, actor, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
     return tuple(actor for actor in actors if changed(db, sql, [episode, actor, now]) == 1)
+
+
+def called(db: Database, episode: str, actors: Sequence[str]) -> bool:
+    """Whether all of them have been called about an episode."""
+    rows = every(db, "SELECT actor FROM alert_calls WHERE episode = ?", [episode])
+    return set(actors) <= {str(row["actor"]) for row in rows}
 
 
 def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:

@@ -104,6 +104,16 @@ async def test_a_storm_calls_once_for_all(
     await put(store, episode("s8", **storm))
     await escalation.look()
     assert len(room.replies) == 1
+    clock.now += 15 * MINUTE - 1
+    await escalation.look()
+    assert len(room.replies) == 1
+    clock.now += 1
+    await escalation.look()
+    assert len(room.replies) == 2, "what was called late must not be called never"
+    assert "s8" in room.answers[1]
+    clock.now += 60 * MINUTE
+    await escalation.look()
+    assert len(room.replies) == 2
 
 
 @pytest.mark.parametrize("severity", ["critical", "warning"])

@@ -586,3 +586,72 @@ async def test_after_maintenance_it_waits_since_it_is_told(
     assert len(room.roots) == 1
     assert await late(store, START + 60 * MINUTE) == []
     assert len(await late(store, clock.now)) == 1
+
+
+def calling(room: Room) -> list[str]:
+    """Everything that was said and names the people on call."""
+    return [text for text in (*room.edits, *room.answers) if "S1" in text]
+
+
+async def test_a_storm_calls_whom_its_groups_call_in_its_first_post_and_once(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    await desk.flood(8)
+    await desk.tell()
+    (storm,) = await store.read(storms.under_way)
+    assert "S1" in terminal.plain(room.roots[storm.id][0])
+    await desk.flood(2, first=8)
+    await desk.tell()
+    assert room.answers == []
+
+
+async def test_a_storm_answers_once_when_somebody_new_is_to_be_called(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    mentions = {"critical": ["slack-group:T1/S1"]}
+    desk = Desk(store, room, clock, mentions=mentions)
+    for n in range(8):
+        labels = {"alertname": f"Rule{n}", "severity": "warning"}
+        await desk.notify(alert(START + n, **labels), groupKey=f"g{n}")
+    await desk.tell(SUMMARY_SPACING)
+    (storm,) = await store.read(storms.under_way)
+    assert calling(room) == []
+    await desk.flood(3, first=8)
+    await desk.tell(SUMMARY_SPACING)
+    ((thread, document),) = room.replies
+    assert thread == storm.id
+    assert "S1" in terminal.plain(document)
+    assert "Rule8" in terminal.plain(document)
+    await desk.flood(3, first=11)
+    await desk.tell(SUMMARY_SPACING)
+    assert len(room.replies) == 1
+
+
+async def test_a_storm_does_not_keep_back_that_an_old_thread_has_become_critical(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    await desk.notify(alert(START, pod="a", team="a", severity="warning"))
+    await desk.tell()
+    await desk.flood(8)
+    await desk.tell()
+    await desk.notify(alert(START, pod="b", team="a"))
+    await desk.tell(10)
+    assert any("S1: this is critical." in text for text in room.answers)
+
+
+async def test_a_storm_does_not_keep_back_that_somebody_is_called_about_what_is_back(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    await desk.notify(alert(START, team="a"))
+    await desk.tell()
+    await desk.notify(alert(START, team="a", ended=clock.now))
+    await desk.tell()
+    await desk.flood(8)
+    await desk.tell()
+    await desk.notify(alert(clock.now, team="a"))
+    await desk.tell(10)
+    assert "It is back" in room.answers[-1]
+    assert "S1" in room.answers[-1]
