@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,19 +36,19 @@ COPIES = 14
 
 def begin(product: Product, tasks: Tasks) -> None:
     """Starts the chores; they end with their tasks."""
-    tasks.spawn(_regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
-    tasks.spawn(_regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
+    tasks.spawn(regularly(SWEEP_SECONDS, product.engine.sweep), "sweep")
+    tasks.spawn(regularly(LOOK_SECONDS, partial(copy_when_due, product)), "copy the state")
     tasks.spawn(product.watcher.run(), "watch backups")
     tasks.spawn(product.onlooker.run(), "watch changes")
-    tasks.spawn(_regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
-    tasks.spawn(_regularly(COPY_SECONDS, product.sweeper.sweep), "copies of drills")
+    tasks.spawn(regularly(DRILL_SECONDS, partial(drill_when_due, product)), "drills")
+    tasks.spawn(regularly(COPY_SECONDS, product.sweeper.sweep), "copies of drills")
     own = OwnTroubles(product.store, product.alerts.threads, product.current, product.clock)
-    tasks.spawn(_regularly(OWN_SECONDS, own.look), "own troubles")
+    tasks.spawn(regularly(OWN_SECONDS, own.look, product.engine.ended), "own troubles")
     mailing = Mailing(product.store, product.current, partial(_away, product), product.clock)
-    tasks.spawn(_regularly(MAIL_SECONDS, mailing.look), "mail")
+    tasks.spawn(regularly(MAIL_SECONDS, mailing.look), "mail")
     if (slack := product.slack) is not None:
         head = partial(post_head, product.store, slack.ops, product.clock)
-        tasks.spawn(_regularly(LOOK_SECONDS, head), "audit head")
+        tasks.spawn(regularly(LOOK_SECONDS, head), "audit head")
 
 
 def _away(product: Product) -> str:
@@ -122,10 +123,23 @@ async def post_head(store: Store, ops: OpsChannel, clock: Callable[[], int]) -> 
     ops.wake()
 
 
-async def _regularly(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def regularly(
+    seconds: float, work: Callable[[], Awaitable[None]], news: asyncio.Event | None = None
+) -> None:
+    """Does a chore until cancelled; one that fails is logged and done again.
+
+    Args:
+        seconds: Between two times.
+        work: The chore.
+        news: Set when it is to be done at once; cleared here.
+    """
+    called = news or asyncio.Event()
     while True:
+        called.clear()
         try:
             await work()
         except Exception as error:
             log.error("chore failed", exc_info=error)
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await called.wait()

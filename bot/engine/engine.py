@@ -52,6 +52,11 @@ class Engine:
         self._changes = Changes(parts, self._running, self._durable, self._turns)
         self._admissions = Admissions(parts)
 
+    @property
+    def ended(self) -> asyncio.Event:
+        """Set when an operation has ended, for one who looks at what ran; cleared by that one."""
+        return self._parts.ended
+
     async def start(self) -> None:
         """Continues what an earlier process left: every open request goes on or is told lost."""
         open_states = {State.RECEIVED, State.ACKED, State.PLANNING, State.RUNNING}

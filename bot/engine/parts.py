@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Parts:
         repliers: By the origin's `kind`.
         artist: Draws what commands show as a picture.
         offers: What the buttons below answers to reads mean.
+        ended: Set when an operation has ended, for one who looks at what ran; cleared by that one.
     """
 
     store: Store
@@ -55,6 +57,7 @@ class Parts:
     tasks: Tasks
     artist: Artist
     offers: Offers = field(default_factory=Offers)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def scope(self, asker: Asker, origin: Mapping[str, Any]) -> Scope:
         """What is known without any network about a request from this place."""

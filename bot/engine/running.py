@@ -234,6 +234,7 @@ class Running:
                     raise
                 tell = ending.told
                 ending = _in_short(request, ending, parts.translate(error))
+        parts.ended.set()
         if notice is not None:
             replier = parts.replier(request)
             replier.deliver(request, notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.chores import DAY, copy_when_due
+from bot.chores import DAY, copy_when_due, regularly
 from bot.clock import now
 from bot.config import Config
 from bot.store import backup
@@ -46,3 +47,36 @@ async def test_a_copy_younger_than_a_day_is_enough(product: Any) -> None:
     await copy_when_due(product)
     await copy_when_due(product)
     assert len(backup.snapshots(product.config.state.backup_directory)) == 1
+
+
+async def test_a_chore_is_done_at_once_when_there_is_news() -> None:
+    news, looks = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def look() -> None:
+        looks.release()
+
+    chore = asyncio.create_task(regularly(3600.0, look, news))
+    async with asyncio.timeout(20):
+        await looks.acquire()
+        for _ in range(2):
+            assert looks.locked()
+            news.set()
+            await looks.acquire()
+    chore.cancel()
+    await asyncio.wait([chore])
+
+
+async def test_news_during_a_chore_are_looked_at_by_the_next() -> None:
+    news, looks = asyncio.Event(), 0
+    twice = asyncio.Event()
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        (news if looks == 1 else twice).set()
+
+    chore = asyncio.create_task(regularly(3600.0, look, news))
+    async with asyncio.timeout(20):
+        await twice.wait()
+    chore.cancel()
+    await asyncio.wait([chore])

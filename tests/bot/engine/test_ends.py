@@ -32,6 +32,17 @@ async def test_no_freeze_stops_what_takes_no_lock(bench: Rig) -> None:
     assert await ended(bench, admission.request) is State.DONE
 
 
+async def test_who_looks_at_what_ran_is_woken_by_its_end(bench: Rig) -> None:
+    bench.world.gate.clear()
+    admission, _ = await bench.ask("size web 3")
+    await bench.until(lambda: "first" in bench.world.log)
+    assert not bench.engine.ended.is_set()
+    bench.world.gate.set()
+    async with asyncio.timeout(20):
+        await bench.engine.ended.wait()
+    assert await state(bench, admission.request) is State.DONE
+
+
 async def test_what_waits_for_its_turn_can_be_cancelled(bench: Rig) -> None:
     bench.world.gate.clear()
     for number in range(RUNS):
