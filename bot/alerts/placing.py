@@ -71,12 +71,17 @@ class Places:
             muted = where.muted or (episode.muted if passed else "")
             alerts.put(db, replace(episode, muted=muted, shown=episode.revision))
             return None
-        told = replace(episode, channel=where.channel, muted="")
+        told = replace(episode, channel=where.channel, muted="", placed_at=self._clock())
         found = self._storm(db, where.channel, settings.storm, episode.created_at)
         if found is not None:
             return replace(told, storm=found.id)
         moved = f"/{where.channel}" if episode.channel else ""
         return replace(told, message_key=f"alert/{episode.id}{moved}")
+
+    def changed(self, episode: Episode) -> bool:
+        """Whether what is told nowhere can be told now, or is muted for another reason."""
+        where = self.route(episode)
+        return not where.muted or where.muted != episode.muted
 
     def calm(self, db: Database) -> None:
         """Ends a storm's hold on a channel once new groups have become few."""

@@ -305,15 +305,16 @@ class Teller:
         if self._outlet is not None:
             await self._store.write(self._places.calm)
             await self._store.write(self._moved)
-        if names := await self._store.read(alert_news.unplaced):
-            now = self._clock()
+            if self._outlet.configured and await self._store.read(self._placeable):
+                await self._store.write(self._again)
 
-            def again(db: Database) -> None:
-                for name in names:
-                    alerts.touch(db, name, now)
+    def _placeable(self, db: Database) -> list[str]:
+        found = (alerts.find(db, name) for name in alert_news.unplaced(db))
+        return [one.id for one in found if one is not None and self._places.changed(one)]
 
-            if self._outlet is not None and self._outlet.configured:
-                await self._store.write(again)
+    def _again(self, db: Database) -> None:
+        for name in self._placeable(db):
+            alerts.touch(db, name, self._clock())
 
     def _moved(self, db: Database) -> None:
         """Takes what a channel refused to another one: to the ops channel."""

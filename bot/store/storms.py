@@ -89,8 +89,8 @@ def move(db: Database, storm: Storm, anew: Storm) -> None:
 
 
 def begun(db: Database, channel: str, since: int) -> int:
-    """How many groups have come to a channel since a moment, with threads or without."""
-    sql = """SELECT count(*) AS n FROM episodes WHERE channel = ? AND created_at >= ?
+    """How many groups were placed in a channel since a moment, with threads or without."""
+    sql = """SELECT count(*) AS n FROM episodes WHERE channel = ? AND placed_at >= ?
         AND (message_key <> '' OR storm <> '')"""
     row = first(db, sql, [channel, since])
     return int(row["n"]) if row else 0

@@ -655,3 +655,52 @@ async def test_a_storm_does_not_keep_back_that_somebody_is_called_about_what_is_
     await desk.tell(10)
     assert "It is back" in room.answers[-1]
     assert "S1" in room.answers[-1]
+
+
+async def test_the_end_of_maintenance_is_a_storm_when_much_was_held_back(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    window = {"reason": "disks", "start": moment(START), "end": moment(START + 60 * MINUTE)}
+    desk = Desk(store, room, clock, maintenance=[window])
+    await desk.flood(20)
+    await desk.tell()
+    assert room.roots == {}
+    clock.now += 60 * MINUTE
+    await desk.tell(SWEEP)
+    await desk.tell(SUMMARY_SPACING)
+    assert len(room.roots) == 4
+    assert "17 alerts in 17 groups" in room.edits[-1]
+
+
+async def test_what_a_channel_refuses_is_a_storm_in_the_ops_channel_when_it_is_much(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, channel="C0A")
+    for n in range(12):
+        await desk.flood(1, first=n)
+        await desk.tell(60)
+    keys = list(room.roots)
+    assert len(keys) == 12
+    room.refused.update(dict.fromkeys(keys, "is_archived"))
+    await desk.tell(SWEEP)
+    await desk.tell(SUMMARY_SPACING)
+    assert len(room.roots) == 12 + 4
+    assert "9 alerts in 9 groups" in room.edits[-1]
+
+
+async def test_a_look_at_what_is_muted_writes_nothing_while_it_stays_so(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    window = {"reason": "disks", "start": moment(START), "end": moment(START + 60 * MINUTE)}
+    desk = Desk(store, room, clock, maintenance=[window])
+    await desk.flood(3)
+    await desk.tell()
+    before = await store.read(alerts.standing)
+    await desk.tell(SWEEP)
+    await desk.tell(SWEEP)
+    assert await store.read(alerts.standing) == before
+    longer = {**window, "reason": "more disks"}
+    desk.config = configured(maintenance=[longer])
+    await desk.tell(SWEEP)
+    await desk.tell()
+    assert "more disks" in (await store.read(alerts.standing))[0].muted
