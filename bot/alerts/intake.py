@@ -6,6 +6,7 @@ Nothing is rendered here and nobody is asked, because Alertmanager waits for the
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from bot.alerts.routing import worst
 from bot.alerts.webhook import Alert, Delivery
 from bot.store import alert_acts, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
+from bot.store.rows import dump
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -43,6 +45,7 @@ def record(
         certain: It says what holds now, and cannot be a late copy.
     """
     where = (delivery.cluster, delivery.receiver, delivery.group_key)
+    alerts.rename(db, *where, unknown(delivery.labels))
     episode = alerts.open_of(db, *where) or alerts.closed_since(db, *where, now - quiet)
     elsewhere = _end_elsewhere(db, delivery, episode.id if episode else "", now)
     if episode is None:
@@ -81,6 +84,11 @@ def settle(db: Database, episode: Episode, now: int) -> None:
             revision=episode.revision + 1,
         ),
     )
+
+
+def unknown(labels: Mapping[str, str]) -> str:
+    """Our name for a group whose key Alertmanager has not told yet."""
+    return f"?{hashlib.sha256(dump(dict(labels)).encode()).hexdigest()[:32]}"
 
 
 def _changes(

@@ -1,21 +1,23 @@
 """Alerts that vanish without a word: silenced and over, their rule gone, their notification lost.
 
 Alertmanager tells of an end within its `group_interval`, but not of an alert that ended while it
-was silenced, and never of one whose rule was deleted. So it is asked what it knows.
+was silenced, and never of one whose rule was deleted. So it is asked what it knows. The other way
+round, what fires there for a receiver of ours and is not known here was refused, left out or lost
+on the way: it is taken in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from bot.alerts.intake import settle
+from bot.alerts import webhook
+from bot.alerts.intake import record, settle, unknown
 from bot.store import alert_news, alerts
-from bot.store.alerts import LOST
-from integrations.alertmanager import AlertmanagerError
+from integrations.alertmanager import AlertmanagerError, stamp
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,8 +25,14 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.context import Cluster
     from bot.store.db import Store
+    from integrations.alertmanager import Alert, AlertGroup, Alertmanager
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+CHUNK = 500
+"""Alerts of one transaction, so that notifications are not held back."""
 
 
 class LostSight:
@@ -46,49 +54,125 @@ class LostSight:
     ) -> None:
         self._store, self._clusters = store, clusters
         self._config, self._clock = config, clock
+        self._unheard: dict[str, dict[str, int]] = {}
 
     async def look(self, cluster: str) -> bool:
-        """Ends what Alertmanager has not known for long enough; True when there was such.
+        """Ends what Alertmanager has not known for long enough, and takes in what it alone knows.
 
-        Nothing is concluded when it does not answer.
+        Nothing is concluded when it does not answer. True when anything changed.
 
         Raises:
-            StoreUnavailable: Nothing was written; the next look does it.
+            StoreUnavailable: Nothing more was written; the next look does it.
         """
         settings, server = self._config().alerts, self._clusters(cluster).alertmanager
         if settings is None or server is None:
             return False
         asked = self._clock()
-        if not await self._store.read(lambda db: alert_news.any_firing(db, cluster)):
+        ours = await self._store.read(lambda db: alert_news.receivers(db, cluster))
+        if not ours:
             return False
+        after = int(settings.lost_after * 1_000_000)
         try:
-            known = {alert.fingerprint for alert in await server.alerts()}
+            found = await server.alerts()
+            held = await self._store.read(lambda db: alert_news.held(db, cluster))
+            fires = {
+                alert.fingerprint
+                for alert in found
+                if alert.state == "active"
+                and alert.labels.get("alertname") != settings.watchdog.alertname
+                and ours & set(alert.receivers)
+            }
+            ended = await self._ends(cluster, {a.fingerprint for a in found}, held, asked, after)
+            late = self._late(cluster, fires - held.keys(), asked, after)
+            return await self._taken(cluster, server, late, ours) or ended if late else ended
         except AlertmanagerError as error:
             log.info("Alertmanager not asked what still fires", cluster=cluster, why=str(error))
             return False
-        after = int(settings.lost_after * 1_000_000)
-        return await self._store.write(lambda db: self._compare(db, cluster, known, asked, after))
 
-    def _compare(
-        self, db: Database, cluster: str, known: Collection[str], asked: int, after: int
+    async def _ends(
+        self,
+        cluster: str,
+        known: Collection[str],
+        held: Mapping[str, int | None],
+        asked: int,
+        after: int,
     ) -> bool:
-        now, lost = self._clock(), False
-        for name, rows in alert_news.firing_before(db, cluster, asked).items():
-            changed = []
-            for row in rows:
-                if row.fingerprint in known:
-                    if row.missing_since is not None:
-                        alerts.put_alerts(db, [replace(row, missing_since=None)])
-                elif row.missing_since is None:
-                    alerts.put_alerts(db, [replace(row, missing_since=asked)])
-                elif asked - row.missing_since >= after:
-                    ends = row.missing_since
-                    changed.append(replace(row, status=LOST, ends_at=ends, changed_at=now))
-            if changed:
-                alerts.put_alerts(db, changed)
-                episode = alerts.find(db, name)
-                if episode is not None:
-                    log.warning("lost sight of alerts", episode=name, alerts=len(changed))
-                    settle(db, episode, now)
-                    lost = True
-        return lost
+        back = [name for name, since in held.items() if name in known and since is not None]
+        gone = [name for name, since in held.items() if name not in known and since is None]
+        for names, at in ((back, None), (gone, asked)):
+            for some in _chunks(names):
+                await self._store.write(
+                    lambda db, s=some, at=at: alert_news.missing(db, cluster, s, at, asked)  # type: ignore[misc]
+                )
+        lost = [
+            name
+            for name, since in held.items()
+            if name not in known and since is not None and asked - since >= after
+        ]
+        for some in _chunks(lost):
+            await self._store.write(lambda db, s=some: self._lose(db, cluster, s, asked))  # type: ignore[misc]
+        return bool(lost)
+
+    def _lose(self, db: Database, cluster: str, names: Sequence[str], asked: int) -> None:
+        now = self._clock()
+        for name in alert_news.lose(db, cluster, names, asked, now):
+            if (episode := alerts.find(db, name)) is not None:
+                log.warning("lost sight of alerts", episode=name)
+                settle(db, episode, now)
+
+    def _late(self, cluster: str, names: Collection[str], asked: int, after: int) -> set[str]:
+        """Those that have fired unknown to us for so long that no notification will tell."""
+        before = self._unheard.get(cluster, {})
+        since = {name: before.get(name, asked) for name in names}
+        self._unheard[cluster] = since
+        return {name for name, at in since.items() if asked - at >= after}
+
+    async def _taken(
+        self, cluster: str, server: Alertmanager, late: Collection[str], ours: Collection[str]
+    ) -> bool:
+        taken = False
+        for group in await server.groups():
+            if group.receiver not in ours:
+                continue
+            fires = [a for a in group.alerts if a.state == "active" and not a.muted_by]
+            for some in _chunks([a for a in fires if a.fingerprint in late]):
+                news = await self._store.write(
+                    lambda db, g=group, s=some: self._record(db, cluster, g, s)  # type: ignore[misc]
+                )
+                taken = taken or news
+        return taken
+
+    def _record(
+        self, db: Database, cluster: str, group: AlertGroup, found: Sequence[Alert]
+    ) -> bool:
+        settings, now = self._config().alerts, self._clock()
+        if settings is None:
+            return False
+        key = alert_news.group_key(db, cluster, group.receiver, group.labels) or unknown(
+            group.labels
+        )
+        body = {
+            "version": webhook.VERSION,
+            "groupKey": key,
+            "receiver": group.receiver,
+            "groupLabels": dict(group.labels),
+            "alerts": [_notified(alert) for alert in found],
+        }
+        delivery = webhook.read(cluster, json.dumps(body).encode())
+        log.warning("alerts fired unheard", cluster=cluster, group=key, alerts=len(found))
+        return record(db, delivery, now, int(settings.quiet * 1_000_000), certain=True)
+
+
+def _notified(alert: Alert) -> dict[str, object]:
+    return {
+        "status": "firing",
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "startsAt": stamp(alert.starts_at),
+        "generatorURL": alert.generator_url,
+        "fingerprint": alert.fingerprint,
+    }
+
+
+def _chunks(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]

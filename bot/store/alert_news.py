@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sqlite_utils import Database
 
 from bot.store.alerts import AlertRow, Episode, made, made_alert
-from bot.store.rows import changed, every, first
+from bot.store.rows import changed, dump, every, first
 
 
 def newest_firing(db: Database, episode: str, limit: int) -> list[AlertRow]:
@@ -67,25 +69,60 @@ def mark_told(db: Database, episode: str) -> None:
     )
 
 
-def any_firing(db: Database, cluster: str) -> bool:
-    """Whether anything of a cluster is thought to fire."""
-    sql = "SELECT 1 FROM episodes WHERE closed_at IS NULL AND cluster = ? LIMIT 1"
-    return first(db, sql, [cluster]) is not None
+def receivers(db: Database, cluster: str) -> set[str]:
+    """Names of Alertmanager's receivers that have told of a cluster."""
+    sql = "SELECT DISTINCT receiver FROM episodes WHERE cluster = ?"
+    return {row["receiver"] for row in every(db, sql, [cluster])}
 
 
-def firing_before(db: Database, cluster: str, at: int) -> dict[str, list[AlertRow]]:
-    """Alerts of a cluster that fire since before a moment by the bot's clock, by episode."""
+def group_key(db: Database, cluster: str, receiver: str, labels: Mapping[str, str]) -> str:
+    """Alertmanager's name of the group of these labels, as it was last told; empty if never."""
+    row = first(
+        db,
+        """SELECT group_key FROM episodes WHERE cluster = ? AND receiver = ? AND labels = ?
+        ORDER BY closed_at IS NULL DESC, closed_at DESC LIMIT 1""",
+        [cluster, receiver, dump(dict(labels))],
+    )
+    return str(row["group_key"]) if row else ""
+
+
+def held(db: Database, cluster: str) -> dict[str, int | None]:
+    """Alerts of a cluster that fire as far as is known, and since when each is missed."""
     rows = every(
         db,
-        """SELECT a.* FROM alerts a JOIN episodes e ON e.id = a.episode
-        WHERE e.closed_at IS NULL AND e.cluster = ? AND a.status = 'firing' AND a.changed_at < ?
-        ORDER BY a.episode, a.fingerprint""",
-        [cluster, at],
+        """SELECT a.fingerprint, min(a.missing_since) AS since
+        FROM alerts a JOIN episodes e ON e.id = a.episode
+        WHERE e.closed_at IS NULL AND e.cluster = ? AND a.status = 'firing'
+        GROUP BY a.fingerprint""",
+        [cluster],
     )
-    found: dict[str, list[AlertRow]] = {}
-    for row in rows:
-        found.setdefault(row["episode"], []).append(made_alert(row))
-    return found
+    return {row["fingerprint"]: row["since"] for row in rows}
+
+
+_HELD = """status = 'firing' AND fingerprint IN (SELECT value FROM json_each(:names))
+    AND changed_at < :asked
+    AND episode IN (SELECT id FROM episodes WHERE closed_at IS NULL AND cluster = :cluster)"""
+
+
+def missing(
+    db: Database, cluster: str, names: Sequence[str], since: int | None, asked: int
+) -> None:
+    """Notes since when firing alerts are missed; those changed since `asked` are left alone."""
+    given = {"names": dump(list(names)), "cluster": cluster, "asked": asked, "since": since}
+    changed(db, f"UPDATE alerts SET missing_since = :since WHERE {_HELD}", given)  # noqa: S608
+
+
+def lose(db: Database, cluster: str, names: Sequence[str], asked: int, now: int) -> list[str]:
+    """Loses sight of missed alerts; returns the ids of their episodes."""
+    given = {"names": dump(list(names)), "cluster": cluster, "asked": asked, "now": now}
+    rows = every(db, f"SELECT DISTINCT episode FROM alerts WHERE {_HELD}", given)  # noqa: S608
+    changed(
+        db,
+        f"""UPDATE alerts SET status = 'lost', ends_at = missing_since, changed_at = :now
+        WHERE {_HELD}""",  # noqa: S608
+        given,
+    )
+    return [row["episode"] for row in rows]
 
 
 def bare(db: Database, since: int) -> list[Episode]:

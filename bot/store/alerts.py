@@ -176,6 +176,13 @@ def open_of(db: Database, cluster: str, receiver: str, group_key: str) -> Episod
     return made(row) if row else None
 
 
+def rename(db: Database, cluster: str, receiver: str, group_key: str, old: str) -> None:
+    """Gives a group that was taken in under another name the one that is told now."""
+    sql = """UPDATE OR IGNORE episodes SET group_key = ?
+        WHERE cluster = ? AND receiver = ? AND group_key = ?"""
+    changed(db, sql, [group_key, cluster, receiver, old])
+
+
 def closed_since(
     db: Database, cluster: str, receiver: str, group_key: str, at: int
 ) -> Episode | None:

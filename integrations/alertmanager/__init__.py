@@ -9,15 +9,18 @@ from integrations.alertmanager.errors import (
 )
 from integrations.alertmanager.models import (
     Alert,
+    AlertGroup,
     AlertState,
     Matcher,
     Silence,
     SilenceState,
     Status,
+    stamp,
 )
 
 __all__ = [
     "Alert",
+    "AlertGroup",
     "AlertState",
     "Alertmanager",
     "AlertmanagerError",
@@ -28,4 +31,5 @@ __all__ = [
     "SilenceNotFound",
     "SilenceState",
     "Status",
+    "stamp",
 ]

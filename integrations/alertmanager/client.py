@@ -21,10 +21,12 @@ from integrations.alertmanager.errors import (
 )
 from integrations.alertmanager.models import (
     Alert,
+    AlertGroup,
     Matcher,
     Silence,
     Status,
     read_alerts,
+    read_groups,
     read_silences,
     read_status,
     stamp,
@@ -82,7 +84,17 @@ class Alertmanager:
         query = [(key, str(value).lower()) for key, value in states.items()]
         query += [("filter", str(matcher)) for matcher in matchers]
         answer = await self._ask("GET", "/alerts", query=query)
-        return self._read(read_alerts, answer)
+        return await asyncio.to_thread(self._read, read_alerts, answer)
+
+    async def groups(self) -> tuple[AlertGroup, ...]:
+        """The alerts that fire now, by receiver and group.
+
+        Raises:
+            AlertmanagerError: It cannot be used.
+        """
+        return await asyncio.to_thread(
+            self._read, read_groups, await self._ask("GET", "/alerts/groups")
+        )
 
     async def silences(self, matchers: Iterable[Matcher] = ()) -> tuple[Silence, ...]:
         """Silences, those that expired not long ago included.

@@ -43,6 +43,7 @@ class Alert:
         state: `suppressed` when a silence or an inhibition holds it back.
         silenced_by: Ids of silences.
         inhibited_by: Fingerprints of alerts.
+        muted_by: Names of time intervals; told with groups only.
     """
 
     labels: Mapping[str, str]
@@ -55,6 +56,16 @@ class Alert:
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """What one receiver is told of in one notification."""
+
+    labels: Mapping[str, str]
+    receiver: str
+    alerts: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,14 @@ def read_alerts(raw: Any) -> tuple[Alert, ...]:
     return tuple(map(_alert, _listed(raw)))
 
 
+def read_groups(raw: Any) -> tuple[AlertGroup, ...]:
+    """Reads `/alerts/groups`."""
+    return tuple(
+        AlertGroup(dict(one["labels"]), str(one["receiver"]["name"]), read_alerts(one["alerts"]))
+        for one in _listed(raw)
+    )
+
+
 def read_silences(raw: Any) -> tuple[Silence, ...]:
     """Reads `/silences`."""
     return tuple(map(_silence, _listed(raw)))
@@ -121,6 +140,7 @@ def _alert(raw: Any) -> Alert:
         silenced_by=tuple(status.get("silencedBy") or ()),
         inhibited_by=tuple(status.get("inhibitedBy") or ()),
         receivers=tuple(str(r["name"]) for r in raw.get("receivers") or ()),
+        muted_by=tuple(status.get("mutedBy") or ()),
     )
 
 
