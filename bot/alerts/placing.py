@@ -11,7 +11,7 @@ import structlog
 from bot.alerts import routing
 from bot.alerts.intake import new_id
 from bot.alerts.routing import Route
-from bot.store import alerts, storms
+from bot.store import alert_acts, alerts, storms
 from bot.store.alerts import Episode
 from bot.store.storms import Storm
 
@@ -112,6 +112,7 @@ class Places:
         if storms.begun(db, channel, now - int(bounds.per * SECOND)) < bounds.threads:
             return None
         if here:
+            alert_acts.fired_again(db, here[0].id)
             again = replace(here[0], calm_at=None)
         else:
             log.warning("alert storm", channel=channel or "ops", threads=bounds.threads)

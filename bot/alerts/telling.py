@@ -328,9 +328,11 @@ class Teller:
                 self._places.bar(episode.channel, why)
                 self._refused[episode.id] = now + BARRED
                 alerts.put(db, replace(episode, message_key="", revision=episode.revision + 1))
+                alert_acts.unescalate(db, episode.id)
         for one in storms.under_way(db):
             why = outlet.refusal(db, one.id)
             if why and one.channel:
                 self._places.bar(one.channel, why)
                 anew = replace(one, id=storm_id(), channel="", shown=0, revision=1)
+                alert_acts.unescalate(db, one.id)
                 storms.move(db, one, replace(anew, changed_at=self._clock()))

@@ -127,6 +127,16 @@ def escalated_at(db: Database, episode: str) -> int | None:
     return int(row["at"]) if row else None
 
 
+def unescalate(db: Database, place: str) -> None:
+    """Forgets that help was called about an episode, or about a storm and what it sums up.
+
+    The call went where nobody reads it; what nobody has taken calls again.
+    """
+    sql = """DELETE FROM alert_escalations WHERE episode = :place
+        OR episode IN (SELECT id FROM episodes WHERE storm = :place AND message_key = '')"""
+    changed(db, sql, {"place": place})
+
+
 def wait(db: Database, episode: str, severity: str, now: int) -> None:
     """Notes since when an episode of that severity waits for somebody, unless it does already."""
     sql = """INSERT INTO alert_waits (episode, severity, since) VALUES (?, ?, ?)
@@ -135,7 +145,7 @@ def wait(db: Database, episode: str, severity: str, now: int) -> None:
 
 
 def fired_again(db: Database, episode: str) -> None:
-    """Forgets who was called when an episode fired before: it waits, and calls, anew."""
+    """Forgets who was called when an episode, or a storm, was there before: it calls anew."""
     for table in ("alert_escalations", "alert_calls", "alert_waits"):
         changed(db, f"DELETE FROM {table} WHERE episode = ?", [episode])  # noqa: S608
 

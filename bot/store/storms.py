@@ -84,7 +84,8 @@ def touch(db: Database, storm: str, now: int) -> None:
 def move(db: Database, storm: Storm, anew: Storm) -> None:
     """Puts another summary in the place of one that cannot be told."""
     put(db, anew)
-    changed(db, "UPDATE episodes SET storm = ? WHERE storm = ?", [anew.id, storm.id])
+    sql = "UPDATE episodes SET storm = ?, channel = ? WHERE storm = ?"
+    changed(db, sql, [anew.id, anew.channel, storm.id])
     changed(db, "DELETE FROM storms WHERE id = ?", [storm.id])
 
 

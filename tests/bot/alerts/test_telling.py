@@ -704,3 +704,46 @@ async def test_a_look_at_what_is_muted_writes_nothing_while_it_stays_so(
     await desk.tell(SWEEP)
     await desk.tell()
     assert "more disks" in (await store.read(alerts.standing))[0].muted
+
+
+async def test_help_that_was_called_into_a_refused_channel_is_called_again(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, channel="C0A")
+    await desk.flood(8)
+    await desk.tell()
+    names = await store.read(lambda db: alert_acts.unowned(db, ["critical"], clock.now))
+    assert len(names) == 8
+    (storm,) = await store.read(storms.under_way)
+
+    def escalate(db: Any) -> None:
+        for name in names:
+            alert_acts.escalate(db, name, clock.now)
+        alert_acts.escalated_storm(db, storm.id, clock.now)
+
+    await store.write(escalate)
+    refused = [*list(room.roots)[:2], storm.id]
+    room.refused.update(dict.fromkeys(refused, "is_archived"))
+    await desk.tell(SWEEP)
+    await desk.tell()
+    again = await store.read(lambda db: alert_acts.unowned(db, ["critical"], clock.now))
+    assert len(again) == 7, "two threads and the five of the storm"
+    found = [await store.read(lambda db, name=name: alerts.find(db, name)) for name in again]
+    assert {one.channel for one in found if one is not None} == {""}
+
+
+async def test_a_storm_that_breaks_out_again_calls_again(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, mentions={"critical": ["slack-group:T1/S1"]})
+    await desk.flood(8)
+    await desk.tell()
+    clock.now += 60 * MINUTE
+    await desk.tell(SWEEP)
+    await desk.flood(8, first=8)
+    await desk.tell()
+    (storm,) = await store.read(storms.under_way)
+    assert storm.calm_at is None
+    ((thread, document),) = room.replies
+    assert thread == storm.id
+    assert "S1" in terminal.plain(document)
