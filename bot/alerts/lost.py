@@ -17,6 +17,7 @@ import structlog
 from bot.alerts import webhook
 from bot.alerts.intake import record, settle, unknown
 from bot.store import alert_news, alerts
+from bot.store.rows import dump
 from integrations.alertmanager import AlertmanagerError, stamp
 
 if TYPE_CHECKING:
@@ -83,7 +84,17 @@ class LostSight:
                 and ours & set(alert.receivers)
             }
             ended = await self._ends(cluster, {a.fingerprint for a in found}, held, asked, after)
-            late = self._late(cluster, fires - held.keys(), asked, after)
+            unheard = fires - held.keys()
+            late = self._late(cluster, unheard, asked, after)
+            since = asked - int(settings.quiet * 1_000_000)
+            cut = await self._store.read(lambda db: alert_news.cut_short(db, cluster, since))
+            late |= {
+                alert.fingerprint
+                for group in (await server.groups() if cut and unheard else ())
+                if (group.receiver, dump(dict(group.labels))) in cut
+                for alert in group.alerts
+                if alert.fingerprint in unheard
+            }
             return await self._taken(cluster, server, late, ours) or ended if late else ended
         except AlertmanagerError as error:
             log.info("Alertmanager not asked what still fires", cluster=cluster, why=str(error))

@@ -86,6 +86,13 @@ def group_key(db: Database, cluster: str, receiver: str, labels: Mapping[str, st
     return str(row["group_key"]) if row else ""
 
 
+def cut_short(db: Database, cluster: str, since: int) -> set[tuple[str, str]]:
+    """Groups that are over by a notification that left alerts out: receiver, and labels as JSON."""
+    sql = """SELECT receiver, labels FROM episodes
+        WHERE cluster = ? AND truncated > 0 AND closed_at >= ?"""
+    return {(row["receiver"], row["labels"]) for row in every(db, sql, [cluster, since])}
+
+
 def held(db: Database, cluster: str) -> dict[str, int | None]:
     """Alerts of a cluster that fire as far as is known, and since when each is missed."""
     rows = every(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bot.store import alerts
 from tests.bot.alerts.test_watching import MINUTE, Watch, watch
 
 __all__ = ["watch"]
@@ -58,3 +61,18 @@ async def test_what_a_silence_holds_back_is_not_taken_in(watch: Watch) -> None:
     await watch.fire(alertname="Other")
     await watch.look(20)
     assert [one.firing for one in await watch.standing()] == [1]
+
+
+async def test_a_group_that_left_alerts_out_is_not_over_while_they_fire(watch: Watch) -> None:
+    answers = watch.server.receiver
+    watch.server.receiver = replace(answers, max_alerts=1)
+    await watch.fire(pod="a")
+    await watch.fire(pod="b")
+    await watch.look(3)
+    (one,) = await watch.standing()
+    assert (one.firing, one.truncated) == (1, 1)
+    (row,) = await watch.store.read(lambda db: alerts.alerts_of(db, one.id))
+    await watch.fire(minutes=0, pod=row.labels["pod"])
+    await watch.look(4)
+    (left,) = await watch.standing()
+    assert (left.id, left.firing) == (one.id, 1)
