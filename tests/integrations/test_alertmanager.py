@@ -172,3 +172,22 @@ async def test_nobody_there(unused_tcp_port: int) -> None:
     with pytest.raises(AlertmanagerUnreachable, match="cannot be used"):
         await manager.status()
     await manager.close()
+
+
+async def test_groups_name_their_receiver_and_what_a_time_mutes(
+    answers: Answers, manager: Alertmanager
+) -> None:
+    muted = {**ALERT, "status": {"state": "suppressed", "mutedBy": ["night"]}}
+    labels = {"alertname": "PodDown"}
+    answers.body = [{"labels": labels, "receiver": {"name": "onprem"}, "alerts": [muted]}]
+    (group,) = await manager.groups()
+    assert (group.labels, group.receiver) == (labels, "onprem")
+    assert [(a.fingerprint, a.muted_by) for a in group.alerts] == [("abc", ("night",))]
+
+
+async def test_groups_of_another_shape_are_no_answer(
+    answers: Answers, manager: Alertmanager
+) -> None:
+    answers.body = [{"labels": {}}]
+    with pytest.raises(AlertmanagerUnreachable):
+        await manager.groups()
