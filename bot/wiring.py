@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from bot import registry
-from bot.alerts import mailing
+from bot.alerts import heartbeat, mailing
 from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, assembled
 from bot.changes.watching import Onlooker
@@ -251,8 +251,8 @@ def _put_together(
         return bool(await engine.cancel(request_id, by))
 
     async def probe() -> Sequence[tuple[str, str, str]]:
-        sockets = surface.sockets_open if surface else None
-        return [*await _probe_slack(config, sockets), *await probe_all(current(), clusters, helm)]
+        rows = await _probe_slack(config, surface.sockets_open if surface else None)
+        return [*rows, *await probe_all(current(), clusters, helm), *await _heard(current, store)]
 
     desk = Desk(store, Powers(commands, current, cancel, probe, lambda: alerts))
     artist = Artist(directory / "drawing")
@@ -344,6 +344,10 @@ async def probe_all(
     if config.alerts and config.alerts.email:
         rows.append(_row(await probes.probe_mail(mailing.server_of(config.alerts.email))))
     return rows
+
+
+async def _heard(current: Callable[[], Config], store: Store) -> list[tuple[str, str, str]]:
+    return await store.read(lambda db: heartbeat.rows(db, current(), store.clock()))
 
 
 def _row(probe: probes.Probe) -> tuple[str, str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.alerts.condition import Act, Condition, Findings
 from bot.alerts.webhook import Delivery
-from bot.releases.words import span
+from bot.releases.words import ago, span, stamp
 from bot.render.document import Mono
 from bot.store import sightings
 from bot.store.alerts import FIRING
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from bot.alerts.threads import Threads
     from bot.config import Config
+    from bot.config.alerting import WatchdogConfig
     from bot.store.db import Store
 
-NAME = "heartbeat"
+NAME, ANY, SINCE = "heartbeat", "notification", "since"
+"""The last of each, and since when a cluster is looked after."""
 
 
 def split(delivery: Delivery, alertname: str) -> tuple[bool, Delivery]:
@@ -31,13 +33,39 @@ def split(delivery: Delivery, alertname: str) -> tuple[bool, Delivery]:
     return beats, replace(delivery, alerts=rest)
 
 
-def beat(db: Database, cluster: str, now: int) -> None:
-    """Writes down that a cluster's heartbeat was heard."""
-    sightings.note(db, _source(cluster), [Sighting(NAME, "", now)])
+def note(db: Database, cluster: str, now: int, *, beats: bool) -> None:
+    """Writes down that a cluster's Alertmanager was heard, and its heartbeat if that came too."""
+    names = (ANY, NAME) if beats else (ANY,)
+    sightings.note(db, _source(cluster), [Sighting(name, "", now) for name in names])
+
+
+def rows(db: Database, config: Config, now: int) -> list[tuple[str, str, str]]:
+    """What `check` says of each cluster: name, `works` or `fails`, when it was heard last."""
+    if config.alerts is None:
+        return []
+    after, found = int(config.alerts.watchdog.after * 1_000_000), []
+    for cluster in sorted(config.clusters):
+        seen = sightings.of(db, _source(cluster))
+        if not _expected(config, cluster, seen):
+            continue
+        base = seen.get(NAME) or seen.get(SINCE)
+        state = "fails" if base is not None and now - base.at >= after else "works"
+        said = (f"last {name}: {_last(seen.get(name), now)}" for name in (NAME, ANY))
+        found.append((f"Notifications of {cluster}", state, ", ".join(said)))
+    return found
+
+
+def _last(one: Sighting | None, now: int) -> str:
+    return f"{stamp(one.at)} ({ago(min(one.at, now), now)})" if one else "none yet"
+
+
+def _expected(config: Config, cluster: str, seen: Collection[str]) -> bool:
+    """Whether notifications should come: an Alertmanager is named, or one was heard."""
+    return bool(config.clusters[cluster].alertmanager) or NAME in seen or ANY in seen
 
 
 class Heartbeats:
-    """Tells when a cluster that has had a heartbeat has none.
+    """Tells when a cluster that should have a heartbeat has none.
 
     Args:
         store: Knows the last one of each cluster.
@@ -71,9 +99,13 @@ class Heartbeats:
         Raises:
             StoreUnavailable: Nothing was told; the next look does it.
         """
-        settings = self._config().alerts
+        config = self._config()
+        settings = config.alerts
         seen = await self._store.read(lambda db: sightings.of(db, _source(cluster)))
-        if settings is None or NAME not in seen:
+        if settings is None or not _expected(config, cluster, seen):
+            return
+        if NAME not in seen:
+            await self._look_for_the_first(cluster, seen, settings.watchdog)
             return
         heard = self._heard.get(cluster)
         silent = self._monotonic() - (self._since if heard is None else heard)
@@ -84,6 +116,35 @@ class Heartbeats:
             last = min(seen[NAME].at, self._clock())
             findings = Findings((self._silence(settings.watchdog.alertname, last),))
         await self._threads.hold(_source(cluster), findings, cluster=cluster)
+
+    async def _look_for_the_first(
+        self, cluster: str, seen: Mapping[str, Sighting], watchdog: WatchdogConfig
+    ) -> None:
+        """Tells when none has come since the first start, which a restart does not move."""
+        now = self._clock()
+        if SINCE not in seen:
+            begun = [Sighting(SINCE, "", now)]
+            await self._store.write(lambda db: sightings.note(db, _source(cluster), begun))
+            return
+        since = min(seen[SINCE].at, now)
+        if now - since < int(watchdog.after * 1_000_000):
+            return
+        condition = Condition(
+            NAME,
+            "No heartbeat has ever come from Alertmanager",
+            since,
+            why=(
+                (
+                    "The alert ",
+                    Mono(watchdog.alertname),
+                    " should always fire and be sent to me.",
+                ),
+                ("Without it nobody hears when alerts stop coming.",),
+            ),
+            todo=("Add the alert and its route, as deploy/alertmanager.yaml has it.",),
+            acts=(Act("Check", "check"),),
+        )
+        await self._threads.hold(_source(cluster), Findings((condition,)), cluster=cluster)
 
     def _silence(self, alertname: str, last: int) -> Condition:
         settings = self._config().alerts

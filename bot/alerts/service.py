@@ -151,8 +151,7 @@ class Alerts:
 
         def work(db: Database) -> bool:
             now = self._around.clock()
-            if beats:
-                heartbeat.beat(db, delivery.cluster, now)
+            heartbeat.note(db, delivery.cluster, now, beats=beats)
             return intake.record(db, rest, now, quiet) if rest.alerts else False
 
         news = await self._around.store.write(work)

@@ -17,8 +17,7 @@ class WatchdogConfig(Model):
 
     Attributes:
         alertname: How it is called; it gets no thread of its own.
-        after: Seconds without it after which the silence is told. A cluster is held to it from
-            its first heartbeat on.
+        after: Seconds without it after which the silence is told, from the first start on.
     """
 
     alertname: str = "Watchdog"

@@ -13,10 +13,11 @@ from typing import Any, cast
 
 import pytest
 
+from bot.alerts import heartbeat
 from bot.alerts.picturing import Studio
 from bot.alerts.service import Alerts, Surroundings
 from bot.alerts.threads import Threads
-from bot.config import Config
+from bot.config import ClusterConfig, Config
 from bot.config.routing import EscalationConfig
 from bot.context import Cluster
 from bot.store import alerts
@@ -67,6 +68,11 @@ class Watch:
 
     async def standing(self) -> list[Episode]:
         return await self.store.read(alerts.standing)
+
+    async def said(self) -> list[tuple[str, str, str]]:
+        """What `check` says."""
+        config = self.around.config()
+        return await self.store.read(lambda db: heartbeat.rows(db, config, self.clock.now))
 
     async def conditions(self) -> list[str]:
         return [t.title for t in await self.around.threads.standing()]
@@ -151,9 +157,48 @@ async def test_the_copies_of_a_pair_count_once(watch: Watch) -> None:
     assert (one.total, one.revision) == (1, 1)
 
 
+async def test_a_heartbeat_that_never_came_is_told_and_its_first_ends_that(watch: Watch) -> None:
+    await watch.look(10)
+    assert await watch.conditions() == []
+    await watch.restart()
+    await watch.look(10)
+    assert await watch.conditions() == ["No heartbeat has ever come from Alertmanager"]
+    await watch.fire(pod="a")
+    await watch.look(2)
+    assert len(await watch.conditions()) == 1, "other alerts are no heartbeat"
+    await watch.fire(alertname="Watchdog")
+    await watch.look(2)
+    assert await watch.conditions() == []
+
+
+async def test_a_cluster_without_an_alertmanager_is_not_missed(watch: Watch) -> None:
+    bare = watch.around.config().model_copy(update={"clusters": {"main": ClusterConfig()}})
+    service = Alerts(replace(watch.around, config=lambda: bare))
+    for _ in range(30):
+        watch.clock.now += MINUTE
+        await service.look()
+    assert await watch.conditions() == []
+    assert await watch.store.read(lambda db: heartbeat.rows(db, bare, watch.clock.now)) == []
+
+
+async def test_check_says_when_each_cluster_was_heard(watch: Watch) -> None:
+    name = "Notifications of main"
+    assert await watch.said() == [
+        (name, "works", "last heartbeat: none yet, last notification: none yet")
+    ]
+    await watch.look(20)
+    assert (await watch.said())[0][1] == "fails"
+    await watch.fire(alertname="Watchdog")
+    await watch.look(2)
+    ((_, state, words),) = await watch.said()
+    assert state == "works"
+    assert words.count(" ago)") + words.count("just now") == 2
+    await watch.server.away()
+    await watch.look(20)
+    assert (await watch.said())[0][1] == "fails"
+
+
 async def test_silence_after_a_heartbeat_is_told_and_its_return(watch: Watch) -> None:
-    await watch.look(30)
-    assert await watch.conditions() == [], "who never had a heartbeat is not missed"
     await watch.fire(alertname="Watchdog", severity="none")
     await watch.look(30)
     assert await watch.conditions() == []
@@ -228,8 +273,8 @@ async def test_an_alert_that_vanished_is_lost_sight_of_not_resolved(watch: Watch
     await watch.fire(minutes=0, pod="b")
     await watch.look(20)
     assert await watch.standing() == []
-    assert "Lost sight: PodsNotReady: shop" in watch.room.edits[-1]
-    assert "never said that it ended" in watch.room.edits[-1]
+    (lost,) = (one for one in watch.room.edits if "Lost sight: PodsNotReady: shop" in one)
+    assert "never said that it ended" in lost
 
 
 async def test_an_alert_that_was_missing_for_a_moment_is_not_lost_later(watch: Watch) -> None:
@@ -320,6 +365,7 @@ async def test_what_is_turned_away_is_told_once_until_none_comes_for_an_hour(wat
             async with session.post(address, data=b"{}", headers=headers) as answer:
                 return answer.status
 
+    await watch.fire(alertname="Watchdog")
     titles = [
         "Notifications come for a cluster that I do not know",
         "Notifications come without the right token",
