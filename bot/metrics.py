@@ -35,7 +35,7 @@ class Kept(NamedTuple):
         broken: The audit log is known to be broken.
         waiting: Unsent messages.
         oldest: Microseconds that the oldest of them waits.
-        threads: Cluster → open alert threads; the bot's own under no cluster.
+        threads: Cluster → open threads of what the bot found itself; its own under no cluster.
     """
 
     requests: dict[State, int]
@@ -154,7 +154,9 @@ def _from_state(kept: Kept) -> Iterator[Metric]:
         value=int(kept.broken),
     )
     threads = GaugeMetricFamily(
-        "onprem_alert_threads", "Open alert threads, by cluster.", labels=["cluster"]
+        "onprem_alert_threads",
+        "Open threads of what the bot found itself, by cluster.",
+        labels=["cluster"],
     )
     for cluster, number in sorted(kept.threads.items()):
         threads.add_metric([cluster], number)
