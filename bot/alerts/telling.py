@@ -305,7 +305,8 @@ class Teller:
         if self._outlet is not None:
             await self._store.write(self._places.calm)
             await self._store.write(self._moved)
-            if self._outlet.configured and await self._store.read(self._placeable):
+            names = await self._store.read(self._placeable) if self._outlet.configured else []
+            if names:
                 await self._store.write(self._again)
 
     def _placeable(self, db: Database) -> list[str]:
