@@ -32,7 +32,7 @@ from sandbox.tour.story import STORY, WATCH
 from sandbox.world import World
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Locator, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PLACE = Path("docs/pictures")
@@ -63,6 +63,7 @@ ENCORE = Chapter(
 )
 """Played after the tour, for a picture only."""
 COLUMNS = 100
+TRIES = 5
 SLOWER = 0.6
 """The pace: pods take their time, so that a picture can show them on their way."""
 _SCREEN = """<body style="margin:0;background:#15181d"><pre id="screen" style="margin:0;
@@ -124,7 +125,19 @@ class Camera:
         async with self._client(who, channel, message, MESSAGE, SHARPNESS) as page:
             shown = page.locator(f'[data-ts="{message.ts}"] article')
             await page.wait_for_function("[...document.images].every(one => one.complete)")
-            await shown.screenshot(path=self._file(name))
+            await self._taken(shown, name)
+
+    async def _taken(self, shown: Locator, name: str) -> None:
+        """A picture of what may be edited just now, which puts another element in its place."""
+        from playwright.async_api import Error
+
+        for left in reversed(range(TRIES)):
+            try:
+                await shown.screenshot(path=self._file(name))
+                return
+            except Error as error:
+                if not left or "not attached" not in error.message:
+                    raise
 
     async def terminal(self, *lines: str) -> None:
         """Commands with their answers in a terminal, as the admin on the bot's host sees them."""

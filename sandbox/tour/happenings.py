@@ -9,10 +9,11 @@ import aiohttp
 
 from sandbox.kube.resources import NAMESPACES, PODS
 from sandbox.tour.acts import Happening
+from sandbox.tour.show import text_of
 from sandbox.trouble import Trouble
 from sandbox.world import World
 
-GONE_SECONDS = 20.0
+GONE_SECONDS = TOLD_SECONDS = 20.0
 _LOGIN = (
     'db.getSiblingDB("admin").auth('
     "process.env.MONGO_INITDB_ROOT_USERNAME, process.env.MONGO_INITDB_ROOT_PASSWORD);"
@@ -31,6 +32,21 @@ def sign_up(number: int) -> Happening:
             if done or _NOT_PRIMARY not in said:
                 break
         return await users_are(number)(world) if done else said
+
+    return happen
+
+
+def told(channel: str, words: str) -> Happening:
+    """The bot has said so in a channel, as its admin reads it; a thread's answers count as well."""
+
+    async def happen(world: World) -> str:
+        try:
+            await world.slack.wait_for_message(
+                "adam", channel, lambda message: words in text_of(message, str), TOLD_SECONDS
+            )
+        except TimeoutError:
+            return f"#{channel} hears nothing of “{words}” within {TOLD_SECONDS:g} s"
+        return ""
 
     return happen
 

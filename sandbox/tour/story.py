@@ -11,6 +11,7 @@ from sandbox.tour.happenings import (
     scale_by_hand,
     sign_up,
     time_passes,
+    told,
     trouble,
     users_are,
 )
@@ -151,6 +152,7 @@ STORY: Sequence[Chapter] = (
                 name="firing",
             ),
             Act("alice", "ops", clicks="Ack", expects=("Taken",)),
+            Event("The thread tells who takes care of it", told("ops", "takes care of it")),
             Act(
                 "alice",
                 "ops",
