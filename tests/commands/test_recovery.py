@@ -82,7 +82,10 @@ async def test_each_app_has_its_line_worst_first(office: Office, recovery: Recov
     shop = result.lines[2]
     assert shop.unprotected == ()
     assert shop.storage == "available"
-    assert shop.why == ("No drill has proved a backup yet.", "No schedule makes its backups; `backup schedule create shop` does.")
+    assert shop.why == (
+        "No drill has proved a backup yet.",
+        "No schedule makes its backups; `backup schedule create shop` does.",
+    )
     assert document.headline == "Recovery: 1 at risk, 1 unknown and 1 to look at"
     assert not any(isinstance(e, Image) for e in document.elements)
 
