@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Many tests wait for what they started, so that two for each core keep the cores at work.
+WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
 
 .PHONY: demo test test-lab contract lab lint docs pictures clean
 
@@ -9,7 +11,7 @@ demo: $(VENV)/.ready-run
 	@$(BIN)/onprem demo
 
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -m "not slow and not lab" -n auto
+	@$(BIN)/python -m pytest -m "not slow and not lab" -n $(WORKERS)
 
 # The same tests against real servers, built once into a cache outside the checkout. Needs Go.
 test-lab: $(VENV)/.ready-dev

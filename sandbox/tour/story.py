@@ -136,7 +136,7 @@ STORY: Sequence[Chapter] = (
                 "It is back, with all it had",
                 trouble("store-back"),
                 channel="ops",
-                expects=("Over:", "It lasted"),
+                expects=("Over: Storage location default", "It lasted"),
                 name="alert-over",
             ),
         ),
