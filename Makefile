@@ -11,7 +11,7 @@ demo: $(VENV)/.ready-run
 	@$(BIN)/onprem demo
 
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -m "not slow and not lab" -n $(WORKERS)
+	@$(BIN)/python -m pytest -m "not slow and not lab" -n $(WORKERS) --dist worksteal
 
 # The same tests against real servers, built once into a cache outside the checkout. Needs Go.
 test-lab: $(VENV)/.ready-dev

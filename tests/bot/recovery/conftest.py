@@ -125,6 +125,11 @@ class Ward:
     def count(self, *words: str) -> int:
         return sum(all(w in m for w in words) for m in self.room.edits)
 
+    def threads_about(self, words: str) -> int:
+        """How many messages have ever said so, however often each was edited."""
+        told = self.room.roots.values()
+        return sum(any(words in terminal.plain(one) for one in states) for states in told)
+
     async def nothing_stands(self) -> None:
         """Waits until every thread is closed; what is told is so once it is written."""
 

@@ -109,7 +109,7 @@ async def test_a_run_without_progress_is_told_and_heals_when_it_moves(ward: Ward
         assert "/onprem restart" not in told  # no such command here
     async with ward.watched():  # a restarted bot knows that it has not moved
         await ward.quiet()
-        assert ward.count("makes no progress") == 1
+        assert ward.threads_about("makes no progress") == 1
         ward.velero.fault("sticks", False)
         await ward.told(f"Over: Backup {FIRST} makes no progress")
 
