@@ -17,6 +17,7 @@ from bot.clock import now
 from bot.config import Config
 from bot.context import Cluster
 from bot.recovery.watching import Watcher, Watching
+from bot.render import terminal
 from bot.store.db import Store
 from bot.store.keys import AuditKey
 from integrations.kubernetes.client import KubeClient
