@@ -13,7 +13,7 @@ from tests.lab.charts import begun, published
 from tests.lab.conftest import Site, helm_settings, running
 from tests.lab.grounds import Grounds
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(240)]
 
 Run = Callable[..., Site]
 

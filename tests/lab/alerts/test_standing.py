@@ -18,7 +18,7 @@ from tests.lab.alerts.guard import SILENCE, TOKEN
 from tests.lab.alerts.scene import Scene, asked, text_of
 from tests.lab.grounds import NAMESPACE
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(120)]
 
 ALERT = "DeploymentWithoutPods"
 SILENT = "No heartbeat from Alertmanager"

@@ -8,7 +8,7 @@ from tests.cluster.recovery import PATH
 from tests.lab.grounds import wait_for
 from tests.lab.recovery.conftest import Desk
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(180)]
 
 
 def test_a_schedule_makes_backups_that_are_seen(parse: Desk) -> None:

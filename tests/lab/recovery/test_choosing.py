@@ -15,7 +15,7 @@ from tests.lab.grounds import NAMESPACE, wait_for
 from tests.lab.recovery.conftest import Desk
 from tests.lab.recovery.ward import Ward
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(180)]
 
 FLUX = "kustomize.toolkit.fluxcd.io"
 

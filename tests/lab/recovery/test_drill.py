@@ -16,7 +16,7 @@ from tests.lab.grounds import NAMESPACE, wait_for
 from tests.lab.recovery.conftest import Desk
 from tests.lab.recovery.ward import Ward
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(180)]
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 

@@ -13,7 +13,7 @@ from tests.lab.recovery.conftest import Desk
 from tests.lab.recovery.test_story import objects
 from tests.lab.recovery.ward import Ward
 
-pytestmark = [pytest.mark.lab, pytest.mark.helm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(240)]
 
 RESTORE = ("restore", "parseserver-backup", "--cluster", "spare", "--yes")
 
