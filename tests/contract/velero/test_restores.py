@@ -11,6 +11,8 @@ from tests.contract.velero.world import APP, Hands, eventually
 
 ORDER = ["New", "InProgress", "Finalizing", "Completed"]
 
+pytestmark = pytest.mark.timeout(180)
+
 
 async def saved(hands: Hands, name: str = "saved") -> Backup:
     await hands.velero.create_backup(
