@@ -105,7 +105,7 @@ class Grounds:
         for root, kinds in CONTENT.items():
             for kind in kinds:
                 self._delete_all(f"{root}/namespaces/{NAMESPACE}/{kind}")
-        wait_for(lambda: not self._left(), "the namespace is empty")
+        wait_for(lambda: not self._left(), "the namespace is empty", seconds=120)
 
     def _delete_all(self, path: str) -> None:
         at_once = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
