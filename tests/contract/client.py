@@ -101,7 +101,8 @@ class Api:
             method, self._url + path, data=data, headers=sent, params=query
         ) as answer:
             text = await answer.text()
-            assert answer.status == expect, f"{method} {path}: {answer.status} {text}"
+            wanted = expect if isinstance(expect, tuple) else (expect,)
+            assert answer.status in wanted, f"{method} {path}: {answer.status} {text}"
             self.headers = dict(answer.headers)
             return json.loads(text) if answer.content_type == JSON else text
 
