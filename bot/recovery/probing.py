@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.recovery import isolation
 from bot.releases.membership import Members
 from bot.releases.targets import workload_ref
 from bot.releases.workloads import load
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from bot.config import Config, ProbeConfig
     from bot.context import Cluster
     from bot.releases.targets import AppRef
-    from integrations.kubernetes.kinds import Kind
 
 SETTLING = 30.0
 """Seconds in which a Service finds its ready pods, and a database its primary."""
@@ -56,13 +54,6 @@ class Counted:
         return self.copy is not None and (self.copy > 0 or self.live == 0)
 
 
-def network_policies() -> Kind:
-    """The kind of a drill's walls."""
-    from integrations.kubernetes.kinds import Kind
-
-    return Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy")
-
-
 async def ask_probes(
     cluster: Cluster, namespace: str, probes: Sequence[ProbeConfig]
 ) -> list[dict[str, Any]]:
@@ -71,22 +62,15 @@ async def ask_probes(
     Returns:
         A `Probed` as JSON values for each, in order.
     """
-    found = await _services(cluster, namespace, probes)
+    found = await services_of(cluster, namespace, probes)
     asked = [_ask(cluster, namespace, p, f) for p, f in zip(probes, found, strict=True)]
     return [asdict(one) for one in await asyncio.gather(*asked)]
 
 
-async def open_door(
-    cluster: Cluster, namespace: str, job: str, probes: Sequence[ProbeConfig]
-) -> None:
-    """Opens a door in the wall of a drill's copy: for the ports that probes ask, and no others."""
-    found = await _services(cluster, namespace, probes)
-    await _open(cluster, namespace, job, [f for f in found if not isinstance(f, str)])
-
-
-async def _services(
+async def services_of(
     cluster: Cluster, namespace: str, probes: Sequence[ProbeConfig]
 ) -> list[tuple[Object, Mapping[str, Any]] | str]:
+    """For each probe the Service that it means and its port, or why there is none, a clause."""
     from integrations.kubernetes.kinds import SERVICE
 
     items = (await cluster.kube.list(SERVICE, namespace)).items
@@ -110,22 +94,6 @@ def _service(probe: ProbeConfig, items: Sequence[Object]) -> tuple[Object, Mappi
 
 def _headless(service: Object) -> bool:
     return str(service["spec"].get("clusterIP")) == "None"
-
-
-async def _open(
-    cluster: Cluster, namespace: str, job: str, found: Sequence[tuple[Object, Mapping[str, Any]]]
-) -> None:
-    from integrations.kubernetes.errors import Conflict
-
-    ports = sorted({p.get("targetPort") or p["port"] for _, p in found}, key=str)
-    if not ports:
-        return
-    try:
-        await cluster.kube.create(
-            network_policies(), namespace, isolation.door(namespace, job, ports)
-        )
-    except Conflict:  # ours, of a run that was cut
-        return
 
 
 async def _ask(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.recovery.causes import AGAIN, LEFT_OUT, UNANNOTATE, known
 from bot.recovery.matching import claims_of
 from bot.releases.words import listed
 from integrations.velero.errors import store_cause
@@ -21,7 +22,6 @@ Key = tuple[str, str]
 """Namespace and claim."""
 
 TAKEN = "backup.velero.io/backup-volumes"
-LEFT_OUT = "backup.velero.io/backup-volumes-excludes"
 DUMP_HOOK = "pre.hook.backup.velero.io/command"
 _METHODS = {
     "PodVolumeBackup": "copied as files",
@@ -29,7 +29,6 @@ _METHODS = {
     "NativeSnapshot": "snapshot",
 }
 _DUMP = "dump in "
-_AGAIN = "then back up again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def _cause(key: Key, e: Evidence) -> tuple[str, str]:
     for copy in e.copies:
         if (copy.namespace, copy.claim) == key:
             why = store_cause(copy.message) if copy.message else copy.phase
-            return f"its copy failed: {why}", f"Mend that, {_AGAIN}"
+            return f"its copy failed: {why}", f"Mend that, {AGAIN}"
     source = (e.volumes.get(key) or {}).get("spec") or {}
     if "hostPath" in source:
         return (
@@ -204,69 +203,18 @@ def _chosen(key: Key, e: Evidence) -> bool:
     return any(not _left_out(pod, key[1], e) for pod in _mounting(key, e))
 
 
-_UNANNOTATE = (
-    f"Take its volume out of `{LEFT_OUT}`, or let a hook dump it into a volume that is copied"
-)
-_REASONS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"daemonset pod not found in running state in node (?P<it>[^\s;]+)",
-        "no node agent runs on {it}",
-        f"Look at the DaemonSet node-agent in Velero's namespace, {_AGAIN}",
-    ),
-    (
-        r"node-?agent|daemonset",
-        "Velero's node agent does not run",
-        f"Install or start the DaemonSet node-agent in Velero's namespace, {_AGAIN}",
-    ),
-    (
-        r"volumesnapshotclass",
-        "its storage has no VolumeSnapshotClass",
-        "Make one labelled `velero.io/csi-volumesnapshot-class=true`, or set "
-        "`backup.volumes: copy` for the app",
-    ),
-    (
-        r"opted out due to annotation in pod (?:[^\s/]+/)?(?P<it>[^\s;]+)",
-        "an annotation of pod {it} leaves it out",
-        _UNANNOTATE,
-    ),
-    (
-        r"declared in pod (?:[^\s/]+/)?(?P<it>[^\s;]+) but not mounted",
-        "no container of pod {it} mounts it",
-        f"Mount it, or delete the claim, {_AGAIN}",
-    ),
-    (
-        r"pod is not running",
-        "its pod is not running",
-        f"Bring the pod up, {_AGAIN}",
-    ),
-    (
-        r"no applicable volumesnapshotter",
-        "nothing here can make snapshots of its storage",
-        "Set `backup.volumes: copy` for the app, or give Velero a snapshot location or CSI",
-    ),
-    (r"volume polic", "a volume policy leaves it out", "Change the policy's ConfigMap"),
-)
 _UNFIT = re.compile(r"volumeSnapshot: not satisfy the criteria[^;]*;?", re.IGNORECASE)
 """Said of every volume that is meant to be copied as files; tells nothing."""
-
-
-def known_cause(text: str) -> str:
-    """Why a volume was not saved, in our words; empty when Velero's are not known."""
-    for pattern, cause, _ in _REASONS:
-        if found := re.search(pattern, text, re.IGNORECASE):
-            return cause.format(**found.groupdict())
-    return ""
 
 
 def _told(info: VolumeInfo | None, key: Key, e: Evidence) -> tuple[str, str] | None:
     """What Velero itself gives as the reason."""
     said = _UNFIT.sub("", info.reason) if info else ""
-    for pattern, cause, mend in _REASONS:
-        if found := re.search(pattern, said, re.IGNORECASE):
-            return cause.format(**found.groupdict()), mend
+    if found := known(said):
+        return found
     if not said and any(_left_out(pod, key[1], e) for pod in _mounting(key, e)):
         pod = _mounting(key, e)[0]["metadata"]["name"]
-        return f"an annotation of pod {pod} leaves it out", _UNANNOTATE
+        return f"an annotation of pod {pod} leaves it out", UNANNOTATE
     return None
 
 
@@ -277,11 +225,11 @@ def _seen(info: VolumeInfo | None, key: Key, e: Evidence) -> tuple[str, str]:
     if not pods:
         return (
             "no pod mounts it, and Velero copies volumes of running pods only",
-            f"Start what uses it, or delete the claim, {_AGAIN}",
+            f"Start what uses it, or delete the claim, {AGAIN}",
         )
     if not running:
         names = listed((str(p["metadata"]["name"]) for p in pods), 3)
-        return f"{names} is not running", f"Bring the pod up, {_AGAIN}"
+        return f"{names} is not running", f"Bring the pod up, {AGAIN}"
     if info is not None and info.result == "failed":
         return "its snapshot failed", "Velero's log says more"
     said = " ".join(info.reason.split())[:160].rstrip(";") if info and info.reason else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed, Refused
-from bot.recovery import hosts, isolation, probing
+from bot.recovery import doors, hosts, isolation, probing
 from bot.recovery.health import workloads
 from bot.recovery.restoring import run_restore
 from bot.recovery.rights import hold_rights
@@ -155,7 +155,7 @@ class Proving:
         """Builds the walls; what is restored next is asked for from here on."""
         from integrations.kubernetes.errors import NotFound
 
-        kind = probing.network_policies()
+        kind = doors.network_policies()
 
         async def build() -> int:
             body = isolation.wall(self._scratch, self._op.id)
@@ -228,7 +228,7 @@ class Proving:
             return
 
         async def ask() -> dict[str, Any]:
-            await probing.open_door(self._cluster, self._scratch, self._op.id, probes)
+            await doors.open_door(self._cluster, self._scratch, self._op.id, probes)
             said = await probing.ask_probes(self._cluster, self._scratch, probes)
             return {"ok": all(one["ok"] for one in said), "said": said}
 

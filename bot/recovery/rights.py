@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed
 from bot.recovery import isolation
+from bot.recovery.doors import network_policies
 
 if TYPE_CHECKING:
     from bot.context import Op
@@ -37,8 +38,6 @@ async def hold_rights(op: Op, kube: KubeClient, namespace: str) -> None:
     from integrations.kubernetes.kinds import ROLE_BINDING
 
     async def enough() -> bool | None:
-        from bot.recovery.probing import network_policies
-
         # The role has all of it or nothing, so its first use stands for the others.
         return True if (await kube.can_i("create", network_policies(), namespace)).allowed else None
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bot.recovery.proof import known_cause
+from bot.recovery.causes import known_cause
 from bot.releases.words import count
 
 if TYPE_CHECKING:

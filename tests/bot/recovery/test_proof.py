@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from bot.recovery.causes import LEFT_OUT
 from bot.recovery.proof import (
     DUMP_HOOK,
-    LEFT_OUT,
     TAKEN,
     Evidence,
     Proof,
