@@ -13,7 +13,7 @@ import structlog
 from bot.alerts.mailing import Mailing
 from bot.alerts.own import OwnTroubles
 from bot.engine import Incoming
-from bot.recovery import drill_times
+from bot.recovery.drills import drill_times
 from bot.render.document import Document, Mono, Note, Text, Title
 from bot.slack.replier import OpsChannel
 from bot.store import backup, requests

@@ -23,8 +23,8 @@ from bot.engine import Engine, Observer, Parts, Replier
 from bot.errors import UsageError
 from bot.instance import InstanceLock
 from bot.meters import Meters
-from bot.recovery.sweeping import Sweeper
-from bot.recovery.watching import Watcher, Watching, watched
+from bot.recovery.drills.sweeping import Sweeper
+from bot.recovery.watch.watching import Watcher, Watching, watched
 from bot.redaction import Redactor
 from bot.render.plot import Artist
 from bot.slack.replier import Overheard

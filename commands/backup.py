@@ -27,7 +27,9 @@ from bot import (
     marked,
 )
 from bot.names import check_name, check_object
-from bot.recovery.apps import (
+from bot.recovery.backups.backing import check_ready, take_backup
+from bot.recovery.backups.checking import Checked
+from bot.recovery.which.apps import (
     backup_spec,
     base_name,
     check_configured,
@@ -35,11 +37,9 @@ from bot.recovery.apps import (
     owner_of,
     velero_of,
 )
-from bot.recovery.backing import check_ready, take_backup
-from bot.recovery.checking import Checked
-from bot.recovery.matching import Match, survey
-from bot.recovery.times import check_length, length, length_of
-from bot.recovery.wording import size
+from bot.recovery.which.matching import Match, survey
+from bot.recovery.words.times import check_length, length, length_of
+from bot.recovery.words.wording import size
 from bot.releases.targets import AppRef, app_ref, app_target, apps_on
 from bot.releases.words import ago, count, listed, span
 

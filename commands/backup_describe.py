@@ -20,9 +20,9 @@ from bot import (
     Title,
     command,
 )
-from bot.recovery.apps import app_of, backup_target, elsewhere, velero_of
-from bot.recovery.checking import Checked, checked
-from bot.recovery.wording import phase, size
+from bot.recovery.backups.checking import Checked, checked
+from bot.recovery.which.apps import app_of, backup_target, elsewhere, velero_of
+from bot.recovery.words.wording import phase, size
 from bot.releases.words import ago, count, listed, span, stamp
 from commands.backup import unchecked, unprotected_table
 from commands.backups import MOST, READ_SECONDS, Named, the_backup

@@ -29,11 +29,11 @@ from bot import (
     command,
 )
 from bot.names import check_object
-from bot.recovery import times
-from bot.recovery.apps import app_of, backup_target, check_owner, elsewhere, velero_of
-from bot.recovery.backing import check_location
-from bot.recovery.finding import exact_backup
-from bot.recovery.wording import phase
+from bot.recovery.backups.backing import check_location
+from bot.recovery.which.apps import app_of, backup_target, check_owner, elsewhere, velero_of
+from bot.recovery.which.finding import exact_backup
+from bot.recovery.words import times
+from bot.recovery.words.wording import phase
 from bot.releases.words import ago, count
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from bot import (
     command,
 )
 from bot.names import check_name, check_object
-from bot.recovery.apps import (
+from bot.recovery.which.apps import (
     CLUSTER_LABEL,
     app_named,
     backup_target,
@@ -36,9 +36,9 @@ from bot.recovery.apps import (
     velero_of,
     word_target,
 )
-from bot.recovery.finding import find_backup
-from bot.recovery.loglines import Line, serious
-from bot.recovery.wording import copied, phase, size
+from bot.recovery.which.finding import find_backup
+from bot.recovery.words.loglines import Line, serious
+from bot.recovery.words.wording import copied, phase, size
 from bot.releases.targets import app_target, check_cluster
 from bot.releases.words import ago, count, listed
 

@@ -29,10 +29,10 @@ from bot import (
     marked,
 )
 from bot.names import check_name, check_object
-from bot.recovery.apps import APP_LABEL, base_name, check_configured, elsewhere, velero_of
-from bot.recovery.choosing import Choice, choose
-from bot.recovery.drilling import Drilled, drill
-from bot.recovery.isolation import scratch_name
+from bot.recovery.drills.drilling import Drilled, drill
+from bot.recovery.drills.isolation import scratch_name
+from bot.recovery.which.apps import APP_LABEL, base_name, check_configured, elsewhere, velero_of
+from bot.recovery.which.choosing import Choice, choose
 from bot.releases.targets import AppRef, app_ref
 from bot.releases.words import ago, lasted, listed
 

@@ -24,8 +24,8 @@ from bot import (
     marked,
 )
 from bot.names import check_name
-from bot.recovery.overview import ORDER, Line, overview
-from bot.recovery.times import length
+from bot.recovery.watch.overview import ORDER, Line, overview
+from bot.recovery.words.times import length
 from bot.releases.targets import AppRef, app_ref, apps_on, check_cluster
 from bot.releases.words import SECOND, ago, lasted, listed, span
 from bot.render.plot import Bar, Bars

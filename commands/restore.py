@@ -24,12 +24,12 @@ from bot import (
     marked,
 )
 from bot.names import check_name, check_namespace, check_object
-from bot.recovery import previewing
-from bot.recovery.ending import skipped_words
-from bot.recovery.intent import intent, restore_target
-from bot.recovery.performing import HOURS, Performed, Performing
-from bot.recovery.preparing import prepare
-from bot.recovery.translating import MOST, shortened
+from bot.recovery.restores import previewing
+from bot.recovery.restores.ending import skipped_words
+from bot.recovery.restores.performing import HOURS, Performed, Performing
+from bot.recovery.restores.preparing import prepare
+from bot.recovery.which.intent import intent, restore_target
+from bot.recovery.words.translating import MOST, shortened
 from bot.releases.words import ago, count, listed, span
 from bot.render.document import Tone
 

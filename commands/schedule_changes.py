@@ -23,9 +23,9 @@ from bot import (
     command,
 )
 from bot.names import check_object
-from bot.recovery import times
-from bot.recovery.apps import bases_of, check_owner, elsewhere, velero_of, word_target
-from bot.recovery.scheduling import next_of, remove_schedule, set_paused
+from bot.recovery.backups.scheduling import next_of, remove_schedule, set_paused
+from bot.recovery.which.apps import bases_of, check_owner, elsewhere, velero_of, word_target
+from bot.recovery.words import times
 from bot.releases.words import ago
 from commands.schedules import absent
 

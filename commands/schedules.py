@@ -27,16 +27,16 @@ from bot import (
     command,
 )
 from bot.names import check_name, check_object
-from bot.recovery import times
-from bot.recovery.apps import (
+from bot.recovery.backups.backing import check_ready
+from bot.recovery.backups.scheduling import make_schedule, missed_since, next_of, next_runs
+from bot.recovery.which.apps import (
     app_of,
     base_name,
     check_configured,
     elsewhere,
     velero_of,
 )
-from bot.recovery.backing import check_ready
-from bot.recovery.scheduling import make_schedule, missed_since, next_of, next_runs
+from bot.recovery.words import times
 from bot.releases.targets import AppRef, app_ref, app_target, check_cluster
 from bot.releases.words import SECOND, ago, count
 from commands.backup import check_base, wanted

@@ -86,7 +86,7 @@ async def test_a_drill_without_a_backup_is_refused_and_not_asked_for_again(
 
 async def test_the_bots_own_name_allows_nothing_else(tmp_path: Path, recovery: Recovery) -> None:
     from bot.engine import Incoming
-    from bot.recovery.drill_times import ASKER
+    from bot.recovery.drills.drill_times import ASKER
 
     async with product(tmp_path, recovery) as made:
         for words in ("deploy shop", "restore shop", "uninstall shop"):

@@ -121,7 +121,7 @@ async def test_a_dump_by_a_hook_protects_the_volume_that_is_left_out(
 
 
 def test_progress_is_told_in_objects_and_bytes() -> None:
-    from bot.recovery.wording import progress
+    from bot.recovery.words.wording import progress
     from integrations.velero.models import Backup, VolumeBackup
 
     copy = VolumeBackup("v", "b", "shop", "db-0", "data", "data", "InProgress", 35_000_000,

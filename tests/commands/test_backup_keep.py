@@ -6,7 +6,7 @@ import pytest
 
 from bot.context import Weight
 from bot.errors import Failed, Refused, UsageError
-from bot.recovery import times
+from bot.recovery.words import times
 from tests.commands.conftest import Cut, Journal, Killed, Office, text_of
 from tests.commands.recovery import Recovery
 

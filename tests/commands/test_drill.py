@@ -15,7 +15,7 @@ import pytest
 from bot.config import Config
 from bot.context import Weight
 from bot.errors import Cancelled
-from bot.recovery.isolation import WALL
+from bot.recovery.drills.isolation import WALL
 from bot.store.db import Store
 from integrations.kubernetes.kinds import (
     CONFIG_MAP,

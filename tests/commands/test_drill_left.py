@@ -6,7 +6,7 @@ import pytest
 
 from bot.alerts.threads import Threads
 from bot.errors import Cancelled
-from bot.recovery.sweeping import Sweeper
+from bot.recovery.drills.sweeping import Sweeper
 from bot.render import terminal
 from bot.store import requests
 from bot.store.requests import Request, State

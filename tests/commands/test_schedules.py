@@ -9,7 +9,7 @@ import pytest
 
 from bot.context import Weight
 from bot.errors import Refused, UsageError
-from bot.recovery.scheduling import LATE
+from bot.recovery.backups.scheduling import LATE
 from commands.schedules import state_of
 from integrations.velero.models import Schedule
 from tests.commands.conftest import ANN, Office, text_of

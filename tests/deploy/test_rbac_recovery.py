@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.recovery.apps import RIGHTS
-from bot.recovery.isolation import DRILL_LABEL, scratch_name
-from bot.recovery.rights import ROLE
+from bot.recovery.drills.isolation import DRILL_LABEL, scratch_name
+from bot.recovery.drills.rights import ROLE
+from bot.recovery.which.apps import RIGHTS
 from integrations.velero import kinds
 
 Object = dict[str, Any]

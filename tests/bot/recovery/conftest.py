@@ -16,7 +16,7 @@ from bot.alerts.threads import Threads
 from bot.clock import now
 from bot.config import Config
 from bot.context import Cluster
-from bot.recovery.watching import Watcher, Watching
+from bot.recovery.watch.watching import Watcher, Watching
 from bot.render import terminal
 from bot.store.db import Store
 from bot.store.keys import AuditKey

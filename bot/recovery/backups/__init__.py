@@ -1,0 +1,1 @@
+"""Taking backups and keeping schedules, and what a finished backup really holds."""

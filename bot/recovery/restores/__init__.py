@@ -1,0 +1,1 @@
+"""Restores: what one would meet, its plan in words, and its run in durable steps."""

@@ -1,0 +1,98 @@
+"""Volumes that outlive their claims, and so never bind again. Pure.
+
+Of a PersistentVolume whose reclaim policy is not Delete, and of whose data the backup holds no copy
+of its own, Velero restores the object as it was (`restore.go` of 1.18; its issues 5141, 1418). One
+that is there is left alone, and still belongs to the claim that is gone: the new claim names it,
+and waits for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.recovery.backups.proof import Proof
+from bot.recovery.restores.conflicts import CLAIMS, VOLUMES
+
+if TYPE_CHECKING:
+    from integrations.velero.contents import Saved
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A claim that will wait for a volume which belongs to another.
+
+    Attributes:
+        claim: Its name.
+        place: The namespace that it is restored into.
+        volume: The PersistentVolume.
+        holder: `parse/data-db-0`, when that claim is bound to it; empty when it is gone.
+    """
+
+    claim: str
+    place: str
+    volume: str
+    holder: str = ""
+
+    @property
+    def words(self) -> str:
+        """What will happen, and what mends it."""
+        anew = (
+            f"`kubectl -n {self.place} delete pvc {self.claim}` once it waits lets a StatefulSet "
+            "make it anew, empty"
+        )
+        if self.holder:
+            return (
+                f"Claim {self.claim} will wait for volume {self.volume} (reclaim policy Retain), "
+                f"which {self.holder} uses; the backup has no copy of its own of the data: {anew}."
+            )
+        give = f"""`kubectl patch pv {self.volume} -p '{{"spec":{{"claimRef":{{"uid":null}}}}}}'`"""
+        return (
+            f"Claim {self.claim} will wait for volume {self.volume} (reclaim policy Retain), which "
+            f"holds the old data and belongs to the claim that is gone: {give} gives it the old "
+            f"data back; {anew}."
+        )
+
+
+def stuck(
+    saved: Iterable[Saved],
+    mapping: Mapping[str, str],
+    proof: Proof,
+    volumes: Iterable[Object] | None,
+    present: Collection[str] = (),
+) -> tuple[Stuck, ...]:
+    """The claims of a backup that will not get their volumes.
+
+    Args:
+        saved: What is restored, and the PersistentVolumes that the backup holds.
+        mapping: Namespace in the backup → namespace here.
+        proof: Of which claims it holds data.
+        volumes: The cluster's PersistentVolumes; None when they may not be read.
+        present: Claims that exist and stay.
+    """
+    objects = list(saved)
+    policies = {o.name: _policy(o.object) for o in objects if o.resource == VOLUMES}
+    live = {str(v["metadata"]["name"]): v for v in volumes or ()}
+    copied = {p.claim for p in proof.protected if not p.dumped}
+    found = []
+    for one in objects:
+        place = mapping.get(one.namespace, "")
+        if one.resource != CLAIMS or not place or one.name in present:
+            continue
+        name = str((one.object.get("spec") or {}).get("volumeName") or "")
+        volume = live.get(name)
+        if volume is None or copied & {one.name, f"{one.namespace}/{one.name}"}:
+            continue
+        owner = (volume.get("spec") or {}).get("claimRef") or {}
+        if policies.get(name) != "Delete" and owner.get("uid"):
+            bound = (volume.get("status") or {}).get("phase") == "Bound"
+            holder = f"{owner.get('namespace')}/{owner.get('name')}" if bound else ""
+            found.append(Stuck(one.name, place, name, holder))
+    return tuple(found)
+
+
+def _policy(volume: Object) -> str:
+    return str((volume.get("spec") or {}).get("persistentVolumeReclaimPolicy") or "")
