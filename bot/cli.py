@@ -130,9 +130,10 @@ def _command(options: Options) -> int:
 
 
 def _config(options: Options) -> Config:
+    from bot import registry
     from bot.config import load
 
-    return load(_place(options))
+    return load(_place(options), command_names=registry.names)
 
 
 def _place(options: Options) -> Path:

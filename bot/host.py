@@ -35,14 +35,14 @@ GOES_ON = "\nThe job goes on here until it ends. Ctrl-C again ends this process 
 
 def run(place: Path) -> int:
     """`onprem run`."""
-    from bot import main
+    from bot import main, registry
     from bot.config import ConfigFile
     from bot.logs import configure_logging
     from bot.redaction import Redactor
 
     redactor = Redactor()
     configure_logging(redactor=redactor)
-    return asyncio.run(main.run(ConfigFile(place), redactor))
+    return asyncio.run(main.run(ConfigFile(place, command_names=registry.names), redactor))
 
 
 def init(words: Sequence[str]) -> int:

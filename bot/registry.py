@@ -159,6 +159,11 @@ def load(modules: Iterable[str] = (), *, file: str = "onprem.yaml") -> Registry:
     return Registry(found)
 
 
+def names(modules: Iterable[str] = ()) -> frozenset[str]:
+    """The names of all commands, for checks of a configuration; arguments and errors as `load`."""
+    return frozenset(load(modules))
+
+
 def _commands_of(name: str) -> tuple[AnyCommand, ...]:
     added = getattr(importlib.import_module(name), "COMMANDS", None)
     if not isinstance(added, tuple) or not all(isinstance(c, Command) for c in added):

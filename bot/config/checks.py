@@ -14,6 +14,8 @@ from bot.data import shipped
 Finding = tuple[tuple[str, ...], str]
 _HERE = ("localhost", "127.0.0.1", "::1")
 _PREFIX = {"bot_token": "xoxb-", "app_token": "xapp-"}
+_ASKED_FOR = (("graphs", "graph", "graph"), ("apps", "restore", "app"))
+"""Where names are given, the command that takes one, and what it is a name of."""
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
@@ -52,7 +54,7 @@ def findings(config: Config, clusters: Collection[str]) -> Iterator[Finding]:
 
 
 def command_findings(config: Config, known: Collection[str]) -> Iterator[Finding]:
-    """Yields settings that name a command which does not exist."""
+    """Yields settings that name a command which does not exist, or whose name is half of one."""
     for name in config.policy:
         if name not in known:
             yield ("policy", name), f"there is no command “{name}”" + did_you_mean(name, known)
@@ -61,6 +63,11 @@ def command_findings(config: Config, known: Collection[str]) -> Iterator[Finding
             if name not in known:
                 at = ("slack", "channels", channel, "commands", str(index))
                 yield at, f"there is no command “{name}”" + did_you_mean(name, known)
+    for section, word, kind in _ASKED_FOR:
+        for name in getattr(config, section):
+            if f"{word} {name}" in known:
+                said = f"“{word} {name}” is a command of its own: give this {kind} another name"
+                yield (section, name), said
 
 
 def _unknown(cluster: str, clusters: Collection[str]) -> str:

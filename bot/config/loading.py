@@ -6,6 +6,7 @@ import copy
 import re
 import typing
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,20 @@ class _Loading:
         if config is not None:
             self._report(checks.findings(config, names))
             if command_names is not None:
-                self._report(checks.command_findings(config, command_names(config.commands)))
+                self._report(self._commands(config, command_names))
         if self.problems or config is None:
             ordered = sorted(set(self.problems), key=lambda p: (p.file, p.line, p.message))
             raise ConfigError(tuple(ordered))
         return config
+
+    def _commands(self, config: Config, names: CommandNames) -> Iterator[tuple[Where, str]]:
+        """What is wrong with names of commands; a module that cannot be used is told as well."""
+        try:
+            known = names(config.commands)
+        except ConfigError as error:
+            self.problems += (replace(one, file=self.file) for one in error.problems)
+            return
+        yield from checks.command_findings(config, known)
 
     def _merged(self) -> dict[str, Any]:
         data = self.parsed.data

@@ -90,13 +90,14 @@ def test_all_problems_at_once_with_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "onprem.yaml").write_text(
         "state:\n  directory: state\nclusters:\n  main:\n    kubeconfig: absent\n"
         "apps:\n  parse:\n    namespace: Parse!\n    chart: builtin:parse-server\nfrob: 1\n"
+        "policy: {deploi: run}\ngraphs:\n  list: {title: Mine, query: up}\n"
     )
     done = onprem("run", cwd=tmp_path)
     assert done.returncode == 2
     lines = done.stderr.splitlines()
-    assert sum("onprem.yaml:" in line for line in lines) == 3, done.stderr
-    for line in ("onprem.yaml:5:", "onprem.yaml:8:", "onprem.yaml:10:"):
-        assert line in done.stderr
+    assert sum("onprem.yaml:" in line for line in lines) == 5, done.stderr
+    for number in (5, 8, 10, 11, 13):
+        assert f"onprem.yaml:{number}:" in done.stderr
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:

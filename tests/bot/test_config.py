@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import registry
 from bot.config import (
     AppConfig,
     ClusterConfig,
@@ -254,6 +255,36 @@ def test_secret_files_are_checked(
     found = problems(write(LEAST + "slack:\n  bot_token_file: bot\n  app_token: xapp-1\n"))
     assert len(found) == 1
     assert found[0].startswith(problem)
+
+
+GRAPH = "{title: Mine, query: up}"
+
+
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        (f"graphs:\n  mine: {GRAPH}\n  list: {GRAPH}\n", "5: graphs.list: “graph list” is a com"),
+        (f"graphs:\n  my orders: {GRAPH}\n", "4: graphs.my orders: “my orders” is not a name"),
+        (f"graphs:\n  --app: {GRAPH}\n", "4: graphs.--app: “--app” is not a name"),
+        (f"graphs:\n  List: {GRAPH}\n", "4: graphs.List: “List” is not a name"),
+        (
+            "apps:\n  drill: {namespace: a, chart: ./chart}\n",
+            "4: apps.drill: “restore drill” is a command of its own: give this app another name",
+        ),
+    ],
+)
+def test_what_could_not_be_asked_for_by_its_name_is_refused(
+    write: Write, part: str, problem: str
+) -> None:
+    (found,) = problems(write(LEAST + part), command_names=registry.names)
+    assert found.startswith(problem)
+
+
+def test_a_command_module_that_cannot_be_used_is_told_with_the_rest(write: Write) -> None:
+    path = write(LEAST + "commands: [absent_module]\nhelm: {timeout: 0}\n")
+    absent, timeout = problems(path, command_names=registry.names)
+    assert absent.startswith("0: commands: module absent_module cannot be used")
+    assert timeout.startswith("4: helm.timeout")
 
 
 def test_a_secret_in_a_file_for_all_to_read_is_a_problem(write: Write) -> None:
