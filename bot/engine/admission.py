@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot import grammar
 from bot.context import Asker, Target
-from bot.engine import messages
+from bot.engine import buttons, messages
 from bot.engine.parts import Parts, asker_of, origin_of, place_of
 from bot.engine.ports import Admission, Answer, Incoming, Press
 from bot.errors import Denied, OnpremError, Refused
@@ -124,13 +124,18 @@ class Admissions:
         return await self._deny(asker, request.command, target, decision, request, ends=False)
 
     async def use(self, press: Press, asker: Asker) -> Admission:
-        """Uses a token up in the name of somebody who may decide."""
+        """Uses a token up in the name of somebody who may decide; the request is as it was before.
+
+        Raises:
+            Refused: It does not work, or the question was closed meanwhile.
+        """
         parts, now = self._parts, self._parts.clock()
 
-        def work(db: Database) -> Any:
-            token = approvals.use(db, press.token, asker.actor, now)
+        def work(db: Database) -> tuple[approvals.Token | approvals.Unusable, Request | None]:
+            token, request = approvals.use(db, press.token, asker.actor, now), None
             if isinstance(token, approvals.Token):
                 request = requests.get(db, token.request_id)
+                buttons.decided(db, token)
                 parts.note(
                     db,
                     AuditEvent(
@@ -143,12 +148,11 @@ class Admissions:
                         token.request_id,
                     ),
                 )
-            return token
+            return token, request
 
-        token = await parts.store.write(work)
+        token, request = await parts.store.write(work)
         if not isinstance(token, approvals.Token):
             raise Refused("Nothing was done", why=_WHY[token], hint="Ask again with the command")
-        request = await parts.store.read(lambda db: requests.get(db, token.request_id))
         decision = {"act": token.action, "typed": press.typed, "token": token.id}
         return Admission(asker, press.origin, request=request, press=decision)
 
@@ -316,7 +320,7 @@ class Admissions:
                     db,
                     request.id,
                     State.REFUSED,
-                    expect={State.RECEIVED, State.ACKED, State.PLANNING},
+                    expect={State.RECEIVED, State.ACKED},
                     finished_at=now,
                 )
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 PLAN_SECONDS = 30.0
 QUESTION_SECONDS = 900
-# A plan only reads, so its beginning needs no mark; `planning` is a question that was answered.
+# A plan only reads, so its beginning needs no mark; `planning` is a question that was answered,
+# marked with the use of its button.
 UNDECIDED = frozenset({State.ACKED, State.PLANNING})
 
 Decoded = tuple[Command[Any, Any], Any]

@@ -10,7 +10,7 @@ import structlog
 
 from bot.context import Asker
 from bot.durable import Durable
-from bot.engine import messages
+from bot.engine import buttons, messages
 from bot.engine.admission import Admissions
 from bot.engine.changes import Changes
 from bot.engine.parts import Parts, asker_of
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 STALE = 900_000_000
 """Microseconds after which an acknowledged request is not begun any more."""
+DECIDING = 60_000_000
+"""Microseconds that a question may be past its time while its answer is carried out."""
 
 
 class Engine:
@@ -58,7 +60,10 @@ class Engine:
         return self._parts.ended
 
     async def start(self) -> None:
-        """Continues what an earlier process left: every open request goes on or is told lost."""
+        """Continues what an earlier process left: every open request goes on or is told lost.
+
+        A question that was decided, and no more than that, is asked again.
+        """
         open_states = {State.RECEIVED, State.ACKED, State.PLANNING, State.RUNNING}
         left = await self._parts.store.read(
             lambda db: requests.find(db, states=open_states, limit=100_000)
@@ -67,7 +72,9 @@ class Engine:
         for request in left:
             if request.state is State.RECEIVED:
                 await self._tell_lost(request)
-            elif request.state is not State.RUNNING:
+            elif request.state is State.PLANNING:
+                await self._reopen(request)
+            elif request.state is State.ACKED:
                 self._parts.tasks.spawn(self._again(request), f"begin {request.id}")
 
     async def admit(self, incoming: Incoming) -> Admission:
@@ -116,10 +123,13 @@ class Engine:
 
         A press whose acknowledgement failed has not happened: its button works again.
         """
-        if token := admission.press.get("token"):
-            await self._parts.store.write(lambda db: approvals.release(db, token))
-        elif admission.request is not None:
-            await self._tell_lost(admission.request)
+        request, token = admission.request, admission.press.get("token")
+        if request is not None and token:
+            await self._parts.store.write(
+                lambda db: buttons.reopen(db, request.id) or approvals.release(db, token)
+            )
+        elif request is not None:
+            await self._tell_lost(request)
 
     async def cancel(self, request_id: str, by: Asker) -> str:
         """Asks an open request to stop; returns what will happen, in words.
@@ -155,10 +165,11 @@ class Engine:
         """Closes questions that nobody answered in time; call it every half minute."""
         now = self._parts.clock()
         waiting = await self._parts.store.read(
-            lambda db: requests.find(db, states={State.WAITING}, limit=1000)
+            lambda db: requests.find(db, states={State.WAITING, State.PLANNING}, limit=1000)
         )
         for request in waiting:
-            if int((request.plan or {}).get("expires", 0)) <= now:
+            grace = DECIDING if request.state is State.PLANNING else 0
+            if int((request.plan or {}).get("expires", 0)) + grace <= now:
                 await self._changes.dismiss(request, None, State.EXPIRED)
 
     async def drain(self, seconds: float) -> bool:
@@ -211,15 +222,21 @@ class Engine:
         if act == "dismiss":
             await self._changes.dismiss(request, who, State.CANCELLED)
             return None
-        decoded = self._parts.rebuild(request)
-        if decoded is None:
-            raise Refused("This version of the bot does not know that command any more")
-        taken = await self._parts.store.write(
-            lambda db: requests.transition(db, request.id, State.PLANNING, expect={State.WAITING})
-        )
-        if not taken:
-            raise Refused("It is no longer waiting", hint="See `jobs` for what became of it")
-        return await self._changes.decide(request, decoded, who, admission.press.get("typed", ""))
+        try:
+            decoded = self._parts.rebuild(request)
+            if decoded is None:
+                raise Refused("This version of the bot does not know that command any more")
+            typed = admission.press.get("typed", "")
+            return await self._changes.decide(request, decoded, who, typed)
+        except Exception:
+            await self._parts.store.write(lambda db: buttons.reopen(db, request.id))
+            raise
+
+    async def _reopen(self, request: Request) -> None:
+        """Opens a question again whose answer was not carried out, and says so to its asker."""
+        await self._parts.store.write(lambda db: buttons.reopen(db, request.id))
+        summary = str((request.plan or {}).get("summary", request.text))
+        await self._tell(request, Notice(request.id, messages.reopened(summary), private=True))
 
     async def _again(self, request: Request) -> None:
         """Goes on with what was acknowledged just before a stop, if they still may.
@@ -244,7 +261,7 @@ class Engine:
             hint="Nothing was changed; ask again",
         )
         document = messages.failure(problem, request.id)
-        states, now = {State.RECEIVED, State.ACKED, State.PLANNING}, self._parts.clock()
+        states, now = {State.RECEIVED, State.ACKED}, self._parts.clock()
         moved = await self._parts.store.write(
             lambda db: self._admissions.mark_lost(db, request, states, now)
         )

@@ -150,6 +150,15 @@ def closed(title: str, by: Asker | None, note: Note, *extra: Element) -> Documen
     return Document.of(Title(title), *extra, who, note)
 
 
+def reopened(summary: str) -> Document:
+    """A question that was answered just before the bot stopped, and is open again."""
+    return Document.of(
+        Title(f"Please decide again: {summary}", "warn"),
+        Text.of("The bot was stopped before it could act on the answer. Nothing was changed."),
+        Text.of("The buttons of the question work again."),
+    )
+
+
 def dry_run(plan: Plan) -> Document:
     """What would happen, with nothing asked and nothing done."""
     return Document.of(

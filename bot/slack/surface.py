@@ -102,6 +102,7 @@ class SlackSurface:
             self._meters.acked,
         )
         app = AsyncApp(
+            name="onprem",  # without one, Bolt reads every module's path to find its caller's
             client=patient,
             signing_secret=_secret(settings.signing_secret) or "unused-in-socket-mode",
             request_verification_enabled=settings.mode == "http",

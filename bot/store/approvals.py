@@ -106,11 +106,24 @@ def use(db: Database, token_id: str, actor: str, now: int) -> Token | Unusable:
 
 def release(db: Database, token_id: str) -> bool:
     """Takes a use back, with the others of its choice; False when there was none."""
-    sql = """UPDATE approvals SET used_by = '', used_at = NULL WHERE EXISTS (
-        SELECT 1 FROM approvals t WHERE t.id = ? AND t.used_at = approvals.used_at
-        AND (t.id = approvals.id OR (t.choice <> '' AND t.request_id = approvals.request_id
-            AND t.choice = approvals.choice)))"""
-    return changed(db, sql, [token_id]) > 0
+    token = get(db, token_id)
+    if token is None or token.used_at is None:
+        return False
+    sql = """UPDATE approvals SET used_by = '', used_at = NULL WHERE used_at = :at
+        AND (id = :id OR (:choice <> '' AND request_id = :request AND choice = :choice))"""
+    ours = {"id": token.id, "choice": token.choice, "request": token.request_id}
+    return changed(db, sql, {**ours, "at": token.used_at}) > 0
+
+
+def chosen(db: Database, request_id: str, choice: str) -> Token | None:
+    """The token that made this choice last; None when nobody has made it."""
+    row = first(
+        db,
+        """SELECT * FROM approvals WHERE request_id = ? AND choice = ? AND used_at IS NOT NULL
+        ORDER BY used_at DESC LIMIT 1""",
+        [request_id, choice],
+    )
+    return Token(**{**row, "data": load(row["data"])}) if row else None
 
 
 def expire(db: Database, request_id: str, now: int) -> int:

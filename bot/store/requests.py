@@ -19,8 +19,9 @@ EPOCH = 1_735_689_600_000_000  # 2025-01-01 in microseconds UTC
 class State(enum.StrEnum):
     """Where a request stands.
 
-    received → acked → planning → waiting (for a confirmation) → running, then one of the ends.
-    `lost` was never acknowledged and never runs; `stuck` needs a person.
+    received → acked → running, then one of the ends; in between, where somebody has to decide,
+    waiting → planning (decided, and planned again). `lost` was never acknowledged and never runs;
+    `stuck` needs a person.
     """
 
     RECEIVED = "received"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.build import Builder, BuildError
+from tests.cluster.folders import own_folder
 from tests.cluster.lab import OLDER, SERVERS, Lab, servers_of
 from tests.cluster.monitoring import TOOLS as MONITORING
 from tests.cluster.process import ServerFailed
@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.act == "build":
             Builder().build(TESTED)
             return 0
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with tempfile.TemporaryDirectory(prefix="onprem-lab-") as folder:
-            up(given.nodes, Path(folder))
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.default_int_handler)
+        with own_folder("onprem-lab-") as folder:
+            up(given.nodes, folder)
     except (BuildError, ServerFailed) as error:
         print(error, file=sys.stderr)
         return 1

@@ -157,6 +157,68 @@ async def test_a_question_expires(bench: Rig) -> None:
     assert bench.world.log == []
 
 
+async def test_an_answer_is_not_overtaken_by_the_question_s_end(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    pressed = await bench.engine.press(Press("p", token, ADMIN, PLACE, now()))
+    bench.skew += 930_000_000
+    await bench.engine.sweep()
+    assert await state(bench, admission.request) is State.PLANNING
+    assert await bench.engine.proceed(pressed) is None
+    assert await ended(bench, admission.request) is State.DONE
+
+
+async def test_an_answer_that_was_never_carried_out_does_not_keep_its_question_open(
+    bench: Rig,
+) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    await bench.engine.press(Press("p", token, ADMIN, PLACE, now()))
+    bench.skew += 1_000_000_000
+    await bench.engine.sweep()
+    assert await ended(bench, admission.request) is State.EXPIRED
+    assert bench.world.log == []
+
+
+async def test_a_press_whose_acknowledgement_failed_has_not_happened(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    await bench.engine.lost(await bench.engine.press(Press("p", token, ADMIN, PLACE, now())))
+    assert await state(bench, admission.request) is State.WAITING
+    await press(bench, token)
+    assert await ended(bench, admission.request) is State.DONE
+
+
+async def test_a_fault_while_an_answer_is_carried_out_leaves_the_question_open(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    await bench.store.write(
+        lambda db: requests.transition(
+            db, admission.request.id, State.WAITING, expect={State.WAITING}, params={"no": 1}
+        )
+    )
+    _, answer = await press(bench, token)
+    assert "does not know that command" in answer.document.headline
+    assert await state(bench, admission.request) is State.WAITING
+    await press(bench, buttons(bench)["dismiss"].token)
+    assert await ended(bench, admission.request) is State.CANCELLED
+
+
+async def test_a_question_that_was_closed_meanwhile_is_not_answered(bench: Rig) -> None:
+    bench.world.size = 5
+    admission, _ = await bench.ask("size web 3")
+    token = buttons(bench)["confirm"].token
+    await bench.engine.cancel(admission.request.id, ADMIN)
+    late, _ = await press(bench, token)
+    assert "no longer waiting" in late.reply.headline
+    assert await kinds(bench) == ["intent", "cancel", "outcome"]
+    assert bench.world.log == []
+
+
 async def test_a_fresh_question_stays(bench: Rig) -> None:
     bench.world.size = 5
     admission, _ = await bench.ask("size web 3")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.clock import now
-from bot.engine import Admission, Incoming
+from bot.engine import Admission, Incoming, Press
 from bot.store import audit, locks, requests, verify
 from bot.store.requests import Request, State
 
@@ -72,14 +72,8 @@ async def test_what_was_never_acknowledged_never_runs(tmp_path: Path, world: Wor
     assert world.log == []
 
 
-@pytest.mark.parametrize("reached", [State.ACKED, State.PLANNING])
-async def test_what_was_acknowledged_goes_on(tmp_path: Path, world: World, reached: State) -> None:
-    async with process(tmp_path, world) as bench:
-        request = await admitted(bench)
-        before = {State.RECEIVED}
-        await bench.store.write(
-            lambda db: requests.transition(db, request.id, reached, expect=before)
-        )
+async def test_what_was_acknowledged_goes_on(tmp_path: Path, world: World) -> None:
+    request = await acknowledged(tmp_path, world)
     async with rig(tmp_path, world) as bench:
         assert await ended(bench, request) is State.DONE
         assert await outcomes(bench, request) == 1
@@ -210,6 +204,49 @@ async def test_a_question_outlives_the_process(tmp_path: Path, world: World) -> 
         await press(bench, token)
         assert await ended(bench, admission.request) is State.DONE
     assert world.size == 3
+
+
+@pytest.mark.parametrize(
+    ("act", "size", "outcome"),
+    [("confirm", 3, State.DONE), ("type", 0, State.DONE), ("dismiss", 3, State.CANCELLED)],
+)
+async def test_an_answer_that_was_not_carried_out_can_be_given_again(
+    tmp_path: Path, world: World, act: str, size: int, outcome: State
+) -> None:
+    """Killed between the use of a button and what it decides."""
+    world.size = 5
+    typed = "web" if act == "type" else ""
+    async with process(tmp_path, world) as bench:
+        admission, _ = await bench.ask(f"size web {size}")
+        token = buttons(bench)[act].token
+        place = {"kind": "test", "channel": "C1"}
+        pressed = await bench.engine.press(Press("p", token, ADMIN, place, now(), typed=typed))
+        assert pressed.press["act"] == act
+    async with rig(tmp_path, world) as bench:
+        assert await state(bench, admission.request) is State.WAITING
+        told = bench.surface.stored[-1]
+        assert told.private
+        assert told.document.headline == f"Please decide again: Size web from 5 to {size}"
+        await press(bench, token, typed=typed)
+        assert await ended(bench, admission.request) is outcome
+        assert await outcomes(bench, admission.request) == 1
+    assert world.size == (size if outcome is State.DONE else 5)
+
+
+async def test_an_answer_that_was_not_carried_out_in_time_expires(
+    tmp_path: Path, world: World
+) -> None:
+    world.size = 5
+    async with process(tmp_path, world) as bench:
+        admission, _ = await bench.ask("size web 3")
+        place = {"kind": "test", "channel": "C1"}
+        token = buttons(bench)["confirm"].token
+        await bench.engine.press(Press("p", token, ADMIN, place, now()))
+    async with rig(tmp_path, world) as bench:
+        bench.skew += 901_000_000
+        await bench.engine.sweep()
+        assert await ended(bench, admission.request) is State.EXPIRED
+    assert world.log == []
 
 
 async def acknowledged(path: Path, world: World, **columns: Any) -> Request:

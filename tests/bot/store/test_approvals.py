@@ -70,3 +70,27 @@ def test_an_edited_message_finds_its_unused_button_again(db, request_id):
     assert approvals.standing(db, request_id, "approve", {"n": 1}, 100) is None
     approvals.use(db, token.id, "a", 20)
     assert approvals.standing(db, request_id, "approve", {"n": 1}, 20) is None
+
+
+@pytest.mark.parametrize("pressed", [0, 1])
+def test_a_use_is_taken_back_with_the_others_of_its_choice(db, request_id, pressed):
+    pair = [make(db, request_id, act, choice="decide") for act in ("approve", "deny")]
+    alone = make(db, request_id, "rollback")
+    for token in (pair[pressed], alone):
+        approvals.use(db, token.id, "a", 20)
+    assert approvals.release(db, pair[pressed].id)
+    assert [approvals.get(db, one.id).used_at for one in (*pair, alone)] == [None, None, 20]
+    assert not approvals.release(db, pair[pressed].id)
+    assert not approvals.release(db, "made-up")
+    assert approvals.release(db, alone.id)
+
+
+def test_the_last_choice_is_known(db, request_id):
+    assert approvals.chosen(db, request_id, "decide") is None
+    first = make(db, request_id, choice="decide")
+    approvals.use(db, first.id, "a", 20)
+    assert approvals.chosen(db, request_id, "decide").used_at == 20
+    later = make(db, request_id, choice="decide")
+    approvals.use(db, later.id, "b", 30)
+    assert approvals.chosen(db, request_id, "decide").id == later.id
+    assert approvals.chosen(db, request_id, "other") is None

@@ -56,7 +56,7 @@ def client(server: SlackServer, session: aiohttp.ClientSession) -> AsyncWebClien
 @pytest.fixture
 def bolt(server: SlackServer, client: AsyncWebClient) -> AsyncApp:
     """A real Bolt app without listeners; verifies signatures when it is reached over HTTP."""
-    return AsyncApp(client=client, signing_secret=server.signing_secret)
+    return AsyncApp(name="test", client=client, signing_secret=server.signing_secret)
 
 
 @pytest.fixture

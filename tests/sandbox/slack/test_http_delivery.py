@@ -55,7 +55,7 @@ async def test_bolt_accepts_the_signature_and_its_ack_is_shown(
 
 
 async def test_a_wrong_secret_is_noticed(server: SlackServer, endpoint: Any, client: Any) -> None:
-    await endpoint(over_http(AsyncApp(client=client, signing_secret="another")))
+    await endpoint(over_http(AsyncApp(name="test", client=client, signing_secret="another")))
 
     delivery = await server.slash("alice", "ops", "/onprem status")
 

@@ -132,7 +132,7 @@ async def test_each_payload_goes_to_exactly_one_of_two_sockets(
     counts = [0, 0]
 
     def counting(index: int) -> AsyncApp:
-        app = AsyncApp(client=client, signing_secret="unused")
+        app = AsyncApp(name="test", client=client, signing_secret="unused")
 
         @app.command("/onprem")
         async def on_command(ack: Any) -> None:
