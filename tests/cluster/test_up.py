@@ -14,13 +14,14 @@ from tests.cluster.build import HERE
 from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS
 from tests.cluster.process import started_at
+from tests.cluster.test_process import gone
 
 ROOT = HERE.parents[1]
 UP = [sys.executable, "-m", "tests.cluster", "up", "--nodes", "1"]
 
 
 @pytest.mark.lab
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_the_printed_lines_work_and_a_request_to_end_leaves_nothing(tmp_path: Path) -> None:
     need(SERVERS)
     with subprocess.Popen(UP, cwd=ROOT, stdout=subprocess.PIPE, text=True) as lab:
@@ -38,9 +39,33 @@ def test_the_printed_lines_work_and_a_request_to_end_leaves_nothing(tmp_path: Pa
             assert len(servers) == len(SERVERS)
         finally:
             lab.send_signal(signal.SIGTERM)
-        assert lab.wait(30) == 0
+        assert lab.wait(60) == 0
     assert not kubeconfig.parent.exists()
     assert [pid for pid in servers if started_at(pid)] == []
+
+
+@pytest.mark.lab
+@pytest.mark.timeout(240)
+def test_what_a_killed_one_leaves_is_gone_after_the_next(tmp_path: Path) -> None:
+    need(SERVERS)
+    here = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(UP, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=here) as lab:
+        assert lab.stdout is not None
+        assert lab.stdout.readline().strip().endswith("nodes ready: 1.")
+        servers = children(lab.pid)
+        assert len(servers) == len(SERVERS)
+        lab.send_signal(signal.SIGKILL)
+    assert all(gone(pid) for pid in servers)
+    (left,) = tmp_path.glob("onprem-lab-*")
+    with subprocess.Popen(UP, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=here) as lab:
+        try:
+            assert lab.stdout is not None
+            assert lab.stdout.readline().strip().endswith("nodes ready: 1.")
+            assert not left.exists()
+        finally:
+            lab.send_signal(signal.SIGHUP)  # as when its terminal is closed
+        assert lab.wait(60) == 0
+    assert list(tmp_path.glob("onprem-lab-*")) == []
 
 
 def test_without_go_it_says_so() -> None:
