@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import grammar
@@ -185,9 +186,7 @@ class Admissions:
             # What comes of it belongs to the thread of the message that offers it.
             origin = {**origin, "thread": origin.get("thread") or origin.get("message", "")}
         if offered is not None:
-            return await self.admit(
-                Incoming(press.key, offered, press.asker, origin, press.received, press.known)
-            )
+            return await self._offered(replace(press, origin=origin), offered)
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         if token is None:
             raise Refused(
@@ -197,18 +196,8 @@ class Admissions:
             )
         if token.expires_at <= parts.clock():
             raise Refused("Nothing was done", why=_WHY[approvals.Unusable.EXPIRED])
-        if token.action == "run":
-            return await self.admit(
-                Incoming(
-                    press.key,
-                    str(token.data["command"]),
-                    press.asker,
-                    press.origin,
-                    press.received,
-                    press.known,
-                    parent=token.request_id,
-                )
-            )
+        if token.action in ("run", "ask"):
+            return await self._offered(press, str(token.data["command"]), token.request_id)
         if token.used_at is not None:
             raise Refused("Nothing was done", why=_WHY[approvals.Unusable.USED])
         wanted = str(token.data.get("typed", ""))
@@ -222,6 +211,24 @@ class Admissions:
                 press.asker, press.origin, known=False, press={"act": "later", "press": press}
             )
         return await self.settle(press, press.asker)
+
+    async def _offered(self, press: Press, words: str, parent: str = "") -> Admission:
+        """Admits what a button runs; what it asks for first is put into the command."""
+        parts, who, origin = self._parts, press.asker, press.origin
+        incoming = Incoming(
+            press.key, words, who, origin, press.received, press.known, parent=parent
+        )
+        if not press.ask and press.answers is None:
+            return await self.admit(incoming)
+        parsed = grammar.parse(words, parts.commands, prefix=f"{parts.config().command} ")
+        if press.answers is None:
+            denied = await self.check(who, parsed, origin) if press.known else None
+            if denied is not None:
+                return self._reply(incoming, denied)
+            return Admission(who, origin, known=press.known, form=grammar.form(parsed))
+        if wrong := grammar.mistakes(parsed, press.answers):
+            return Admission(who, origin, mistakes=wrong)
+        return await self.admit(replace(incoming, words=grammar.filled(parsed, press.answers)))
 
     async def settle(self, press: Press, asker: Asker) -> Admission:
         """Authorizes a press and uses its token up; a denial leaves the token for others."""
