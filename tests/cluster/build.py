@@ -178,7 +178,10 @@ class Builder:
         what = f"{tool.name} {tool.version}"
         started = time.monotonic()
         _say(f"building {what} (minutes when cold; Ctrl-C loses nothing) …")
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=self.cache) as folder:
+        unfinished = f".build-{tool.family.name}+"
+        for left in self.cache.glob(f"{unfinished}*"):  # by a killed run: the family is ours alone
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=unfinished, dir=self.cache) as folder:
             made = Path(folder) / tool.name
             command = [place.go, "build", "-v", *place.flags, *_parallel()]
             command += ["-o", str(made), tool.package]
@@ -253,7 +256,11 @@ def _key(go: str, family: Path, flags: Sequence[str]) -> str:
         asked, cwd=family, env=_environment(), capture_output=True, text=True, check=False
     )
     if told.returncode:
-        raise BuildError(f"`go env` failed in {family.name}: {told.stderr.strip()}")
+        raise BuildError(
+            f"`go env` failed in {family.name}: {told.stderr.strip()}\n"
+            "If this Go is too old: install the one that is asked for, or let it fetch that by "
+            "itself (GOTOOLCHAIN=auto)."
+        )
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
         digest.update((family / name).read_bytes())

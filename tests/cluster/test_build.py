@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +14,15 @@ import pytest
 from tests.cluster.build import HERE, Builder, BuildError, tools
 
 GO = """#!/bin/sh
-if [ "$1" = env ]; then echo "${PRETENDED_VERSION:-go1.99} linux amd64"; exit 0; fi
+if [ "$1" = env ]; then
+  if [ "$PRETENDED_VERSION" = old ]; then echo "go: go.mod requires go >= 1.26" >&2; exit 1; fi
+  echo "${PRETENDED_VERSION:-go1.99} linux amd64"; exit 0
+fi
 echo "$@" >> "$PRETENDED_LOG"
 if [ -n "$PRETENDED_FAILURE" ]; then echo "main.go:1: $PRETENDED_FAILURE" >&2; exit 1; fi
 while [ "$1" != -o ]; do shift; done
+if [ -n "$PRETENDED_ENDLESS" ]; then echo half > "$2"; fi
+while [ -n "$PRETENDED_ENDLESS" ]; do echo example.com/thing >&2; sleep 0.1; done
 sleep 0.2
 echo made > "$2"
 """
@@ -88,25 +95,55 @@ def test_what_decides_its_content_is_in_its_name(
     assert builder().build(["one"])["one"] != before
 
 
-def test_two_runs_at_once_build_it_once(root: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from tests.cluster.build import Builder\n"
-        "root = Path(sys.argv[1]); print(Builder(root / 'cache', root).build(['one'])['one'])"
+RUN = """
+import sys
+from pathlib import Path
+from tests.cluster.build import Builder
+root = Path(sys.argv[1])
+print(Builder(root / "cache", root).build(["one"])["one"])
+"""
+
+
+def another_run(root: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(root)],
+        cwd=HERE.parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(root)],
-            cwd=HERE.parents[1],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    paths = {run.communicate(timeout=30)[0].strip() for run in runs}
+
+
+def test_two_runs_at_once_build_it_once(root: Path) -> None:
+    runs = [another_run(root) for _ in range(3)]
+    paths = {run.communicate(timeout=60)[0].strip() for run in runs}
     assert len(paths) == 1
     assert Path(paths.pop()).is_file()
     assert len(calls(root)) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_build_is_done_by_the_next_run(
+    root: Path,
+    builder: Callable[[], Builder],
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    monkeypatch.setenv("PRETENDED_ENDLESS", "yes")
+    with another_run(root) as run:
+        while not list((root / "cache").glob(".build-*/one")):
+            assert run.poll() is None
+            time.sleep(0.01)
+        run.send_signal(number)
+        assert run.wait(30) != 0
+    monkeypatch.delenv("PRETENDED_ENDLESS")
+    others = root / "cache" / ".build-family-1.33+x"
+    others.mkdir()
+    assert builder().missing(["one"]) == ["one"]
+    path = builder().build(["one"])["one"]
+    assert path.read_text() == "made\n"
+    left = {entry.name for entry in (root / "cache").iterdir()}
+    assert left == {".family.lock", path.name, others.name}
 
 
 def test_a_failed_build_leaves_nothing_and_says_why(
@@ -123,6 +160,14 @@ def test_without_go_it_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BuildError, match=r"Go is needed.*https://go\.dev"):
+        builder().build(["one"])
+
+
+def test_with_an_old_go_it_says_what_is_asked_for(
+    builder: Callable[[], Builder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRETENDED_VERSION", "old")
+    with pytest.raises(BuildError, match=r"requires go >= 1\.26\n.*GOTOOLCHAIN=auto"):
         builder().build(["one"])
 
 
