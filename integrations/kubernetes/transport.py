@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from integrations.kubernetes.errors import (
     Unauthorized,
     from_response,
 )
+from integrations.kubernetes.silence import Silence
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, Configuration
@@ -78,6 +80,7 @@ class Transport:
         self._renewed: float | None = None
         self._lost: float | None = None
         self._unusable: tuple[float, ClusterConfigError] | None = None
+        self._silence = Silence(time.monotonic)
         self._lock = asyncio.Lock()
 
     @property
@@ -286,7 +289,8 @@ class Transport:
             body=request.body,
             auth_settings=["BearerToken"],
         )
-        answer = await client.call_api(method, url, headers, body, _request_timeout=timeout)
+        with self._silence.broken():
+            answer = await client.call_api(method, url, headers, body, _request_timeout=timeout)
         response: aiohttp.ClientResponse = answer.response
         return response
 

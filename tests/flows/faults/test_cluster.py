@@ -22,6 +22,8 @@ CHANGES = (
     "rollback parse --yes",
     "scale mongodb 2 --yes",
     "uninstall parse --confirm parse",
+    "restart parse",
+    "scale parse 3",
 )
 READS = ("apps", "status", "status parse", "history parse", "diff parse", "deploy parse --dry-run")
 
