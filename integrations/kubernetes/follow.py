@@ -25,6 +25,9 @@ from integrations.kubernetes.watch import Change, Event, OnLost, Watch, watch
 WATCH_SECONDS = 30
 """Short watches: a silently dead connection costs a follower at most this and ten seconds."""
 
+REST = 4
+"""How many times as long as a judgement took nothing is judged after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -134,7 +137,10 @@ class _Follower:
         self._objects: dict[str, dict[str, Object]] = {}
         self._states: tuple[WorkloadState, ...] = tuple(WorkloadState(t, None) for t in targets)
         self._unsynced: set[str] = set()
-        self._result: asyncio.Future[FollowResult] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._result: asyncio.Future[FollowResult] = self._loop.create_future()
+        self._judgement: asyncio.TimerHandle | None = None
+        self._rested = 0.0
         kinds: list[Kind] = [WORKLOADS[k] for k in dict.fromkeys(t.kind for t in targets)]
         kinds.append(POD)
         if any(t.kind == "Deployment" for t in targets):
@@ -171,8 +177,12 @@ class _Follower:
             for pump in pumps:
                 if pump.done():
                     pump.result()  # only an error ends a pump before the result is there
-            return self._out_of_time(timeout)
+            if self._judgement is not None:
+                self._judge_together()  # on what came while it rested
+            return self._result.result() if self._result.done() else self._out_of_time(timeout)
         finally:
+            if self._judgement is not None:
+                self._judgement.cancel()
             for pump in pumps:
                 pump.cancel()
             for pump in pumps:
@@ -194,8 +204,22 @@ class _Follower:
                 known.pop(name, None)
             else:
                 known[name] = event.object
-        if not self._unsynced and not self._result.done():
+        if not self._unsynced and self._judgement is None and not self._result.done():
+            self._judgement = self._loop.call_at(self._rested, self._judge_together)
+
+    def _judge_together(self) -> None:
+        """Judge once for all events that came meanwhile, and rest in proportion to the effort.
+
+        A judgement looks at every pod, and thousands of pods send thousands of events.
+        """
+        self._judgement = None
+        start = self._loop.time()
+        try:
             self._judge()
+        except Exception as exc:
+            self._result.set_exception(exc)
+        now = self._loop.time()
+        self._rested = now + REST * (now - start)
 
     def _judge(self) -> None:
         states = tuple(self._state(target) for target in self._targets)

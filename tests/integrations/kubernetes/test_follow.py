@@ -140,9 +140,34 @@ async def test_success_is_told_by_the_event_that_makes_it(world: World, client: 
     assert time.monotonic() - started < 0.3
     assert result.ok
     assert not result.message
-    assert [p[0].rollout.done for p in pictures if p[0].rollout] == [False, False, True]
+    done = [p[0].rollout.done for p in pictures if p[0].rollout]
+    assert done == [False] * (len(done) - 1) + [True]
     assert pictures[0][0].rollout is not None
     assert "noticed" in pictures[0][0].rollout.message
+
+
+async def test_events_that_come_together_are_judged_together(
+    world: World, client: KubeClient
+) -> None:
+    world.put("deployments", deployment(2, 2, 1))
+    pictures: list[tuple[WorkloadState, ...]] = []
+    task = following(client, on_change=pictures.append)
+    await world.watching.wait()
+    for ready in [0, 1] * 25 + [2]:
+        world.put("deployments", deployment(2, 2, ready))
+    assert (await task).ok
+    assert 2 <= len(pictures) < 25
+
+
+async def test_what_is_shown_may_fail_and_is_not_swallowed(
+    world: World, client: KubeClient
+) -> None:
+    def broken(states: tuple[WorkloadState, ...]) -> None:
+        raise LookupError("no such message")
+
+    world.put("deployments", deployment(2, 1, 2))
+    with pytest.raises(LookupError):
+        await following(client, on_change=broken)
 
 
 async def test_what_is_ready_already_is_done_at_once(world: World, client: KubeClient) -> None:
