@@ -16,6 +16,7 @@ from bot.alerts.routing import worst
 from bot.alerts.webhook import Alert, Delivery
 from bot.store import alert_acts, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
+from bot.store.backup import KEEP_DAYS
 from bot.store.rows import dump
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ STALE = 45 * 1_000_000
 
 The second of a pair of Alertmanagers waits 15 s for the first. It is shorter than a sound
 `group_interval`: what ended by mistake fires again with its old beginning one interval later.
+"""
+FORGOTTEN = KEEP_DAYS * 86_400_000_000
+"""Microseconds after which an end is no news: what is kept of it may be no more than its number.
+
+Alertmanager tells of an end again and again while another way out of the same receiver fails.
 """
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 TITLE = 150
@@ -129,6 +135,8 @@ def _changed(
             missing_since=None,
         )
     if row is None:
+        if 0 < alert.ends_at < now - FORGOTTEN:
+            return None
         return _row(episode, alert, RESOLVED, RESOLVED, now)
     if row.status == RESOLVED or 0 < alert.starts_at < row.starts_at:
         return None

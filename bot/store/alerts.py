@@ -44,6 +44,8 @@ class Episode:
         opened_at: Since when it holds, by the alerts themselves, never later than `created_at`.
         picture: What its thread has of a graph: nothing yet, `done`, or `none` for never.
         placed_at: When it got its thread or its place in a summary; 0 before.
+        forgotten: How many of `total` ended so long ago that their rows are gone.
+        forgotten_from: When the first of those began; 0 when there are none, or it is not known.
     """
 
     id: str
@@ -74,6 +76,8 @@ class Episode:
     shown: int
     picture: str
     placed_at: int = 0
+    forgotten: int = 0
+    forgotten_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,11 @@ def standing(db: Database, cluster: str = "", limit: int = 1000) -> list[Episode
 
 
 def alerts_of(db: Database, episode: str, limit: int = 1000) -> list[AlertRow]:
-    """The alerts of an episode, those that fire first, each kind in the order they came."""
+    """The alerts of an episode: those that fire as they came, then what ended last."""
     rows = every(
         db,
-        """SELECT * FROM alerts WHERE episode = ?
-        ORDER BY status <> 'firing', seen_at, fingerprint LIMIT ?""",
+        """SELECT * FROM alerts WHERE episode = ? ORDER BY status <> 'firing',
+        CASE status WHEN 'firing' THEN seen_at ELSE -changed_at END, fingerprint LIMIT ?""",
         [episode, limit],
     )
     return [made_alert(row) for row in rows]
@@ -245,9 +249,10 @@ def tally(db: Database, episode: str) -> tuple[int, int]:
     """How many alerts of an episode fire, and how many it has had."""
     row = first(
         db,
-        """SELECT count(*) AS total, coalesce(sum(status = 'firing'), 0) AS firing
-        FROM alerts WHERE episode = ?""",
-        [episode],
+        """SELECT coalesce(sum(status = 'firing'), 0) AS firing, count(*) + coalesce(
+            (SELECT forgotten FROM episodes WHERE id = :episode), 0) AS total
+        FROM alerts WHERE episode = :episode""",
+        {"episode": episode},
     )
     return (row["firing"], row["total"]) if row else (0, 0)
 
@@ -266,9 +271,11 @@ def bounds(db: Database, episode: str) -> tuple[int, int]:
     """When the first alert of an episode began and the last one ended; 0 where it is unknown."""
     row = first(
         db,
-        """SELECT coalesce(min(nullif(starts_at, 0)), 0) AS first,
-        coalesce(max(ends_at), 0) AS last FROM alerts WHERE episode = ?""",
-        [episode],
+        """SELECT coalesce(min(began), 0) AS first, coalesce(max(ended), 0) AS last FROM (
+            SELECT nullif(starts_at, 0) AS began, ends_at AS ended FROM alerts
+            WHERE episode = :episode UNION ALL
+            SELECT nullif(forgotten_from, 0), NULL FROM episodes WHERE id = :episode)""",
+        {"episode": episode},
     )
     return (row["first"], row["last"]) if row else (0, 0)
 

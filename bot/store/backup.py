@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from bot.errors import StoreUnavailable, UsageError
 from bot.store import (
     alert_acts,
+    alert_past,
     alert_threads,
     alerts,
     messages,
@@ -123,6 +124,7 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
         "outside changes": outside_changes.prune(db, before),
         "alert acts": alert_acts.prune(db, before),
         "alerts": alerts.prune(db, before),
+        "ended alerts": alert_past.forget(db, before),
         "storms": storms.prune(db, before),
     }
 

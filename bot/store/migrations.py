@@ -267,6 +267,11 @@ ALERT_TIMES = (
 
 ALERTS_LOST = ("CREATE INDEX alerts_lost ON alerts (fingerprint) WHERE status = 'lost'",)
 
+ALERTS_FORGOTTEN = (
+    "ALTER TABLE episodes ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE episodes ADD COLUMN forgotten_from INTEGER NOT NULL DEFAULT 0",
+)
+
 
 def _statements(*groups: tuple[str, ...]) -> Callable[[Database], None]:
     def run(db: Database) -> None:
@@ -290,6 +295,7 @@ def schema() -> Migrations:
     migrations(name="0007_mails")(_statements(MAILS))
     migrations(name="0008_alert_times")(_statements(ALERT_TIMES))
     migrations(name="0009_alerts_lost")(_statements(ALERTS_LOST))
+    migrations(name="0010_alerts_forgotten")(_statements(ALERTS_FORGOTTEN))
     return migrations
 
 
