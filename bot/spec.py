@@ -65,6 +65,7 @@ class Arg:
         check: Returns a sentence when the value is wrong, else None. Pure.
         secret: The value must never be shown, logged or audited.
         rest: Takes all remaining words (a tuple field).
+        ask: A button may leave it open: it is asked for in a form. Text only.
     """
 
     help: str
@@ -78,6 +79,7 @@ class Arg:
     check: Callable[[Any], str | None] | None = None
     secret: bool = False
     rest: bool = False
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,8 @@ def resolve(params: type[Any]) -> tuple[Param, ...]:
     """Reads the fields of a parameter dataclass.
 
     Raises:
-        TypeError: If a field has no `Arg` or a type other than str, int, bool or a tuple of them.
+        TypeError: If a field has no `Arg` or a type other than str, int, bool or a tuple of them,
+            or if a form cannot ask for it.
     """
     hints = typing.get_type_hints(params, include_extras=True)
     return tuple(_param(params, f, hints[f.name]) for f in fields(params))
@@ -229,6 +232,8 @@ def _param(owner: type, f: Any, hint: Any) -> Param:
         kind = typing.get_args(kind)[0]
     if kind not in (str, int, bool):
         raise TypeError(f"{owner.__name__}.{f.name} has the unsupported type {kind!r}")
+    if args[0].ask and (kind is not str or many or args[0].secret or args[0].choices):
+        raise TypeError(f"{owner.__name__}.{f.name} is no plain text: a form cannot ask for it")
     required = f.default is MISSING and f.default_factory is MISSING
     default = None if required else (f.default if f.default is not MISSING else f.default_factory())
     return Param(f.name, args[0], kind, many, required, default)

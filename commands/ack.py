@@ -8,7 +8,6 @@ from typing import Annotated
 from bot import (
     Actions,
     Arg,
-    Button,
     Change,
     Ctx,
     Document,
@@ -23,7 +22,9 @@ from bot import (
     command,
 )
 from bot.alerts import acting
+from bot.alerts.condition import Act
 from bot.alerts.finding import alert_target, check_id, episode_of, open_episode
+from bot.alerts.showing import button
 from bot.names import check_namespace
 from bot.render.document import Inline
 
@@ -47,7 +48,7 @@ class Taken:
 
     Attributes:
         before: Who did until now; empty when nobody.
-        acts: Commands that fit: label and words.
+        acts: What fits now.
     """
 
     id: str
@@ -55,7 +56,7 @@ class Taken:
     actor: str
     person: str
     before: str
-    acts: tuple[tuple[str, str], ...]
+    acts: tuple[Act, ...]
 
 
 def view_taken(result: Taken, now: int) -> Document:
@@ -65,9 +66,7 @@ def view_taken(result: Taken, now: int) -> Document:
     return Document.of(
         Title(f"Taken: {result.title}", "good"),
         Text.of(who, f"{does}. It is not escalated any more."),
-        Actions(tuple(Button(label, "run", command=words) for label, words in result.acts))
-        if result.acts
-        else None,
+        Actions(tuple(map(button, result.acts))) if result.acts else None,
     )
 
 
@@ -120,7 +119,7 @@ async def ack(ctx: Ctx, p: Ack, op: Op) -> Taken:
     episode = await episode_of(ctx, name)
     silences = [s for s in await ctx.desk.silencings(episode.cluster) if s.episode == name]
     acts = (
-        (act.label, act.command)
+        act
         for act in acting.acts(ctx.config, episode, silences)
         if act.button and not act.command.startswith("ack ")
     )

@@ -24,9 +24,11 @@ from bot import (
     command,
 )
 from bot.alerts import acting
+from bot.alerts.condition import Act
 from bot.alerts.finding import alert_target, check_id, check_severity, episode_of
 from bot.alerts.listing import Line, Listing, Wanted, listing, one_line, seen_by
 from bot.alerts.routing import SEVERITIES, rank
+from bot.alerts.showing import button
 from bot.names import check_namespace
 from bot.releases.words import ago, count, listed
 from bot.render.document import Inline, Link
@@ -70,7 +72,7 @@ class Detail:
     Attributes:
         rows: Status, labels and beginning of some of its alerts.
         silences: Silences that hold it back: until when, by whom, why.
-        acts: Commands that fit: label and words.
+        acts: What fits now.
     """
 
     line: Line
@@ -78,7 +80,7 @@ class Detail:
     rows: tuple[tuple[str, str, int], ...]
     total: int
     silences: tuple[tuple[int, str, str], ...]
-    acts: tuple[tuple[str, str], ...]
+    acts: tuple[Act, ...]
 
 
 def view_alerts(result: Page | Detail, now: int) -> Document:
@@ -149,9 +151,7 @@ def _one(result: Detail, now: int) -> Document:
         ),
         Table(("state", "labels", "since"), rows),
         Note.of(f"{count(more, 'more alert')} not shown.") if more > 0 else None,
-        Actions(tuple(Button(label, "run", command=words) for label, words in result.acts))
-        if result.acts
-        else None,
+        Actions(tuple(map(button, result.acts))) if result.acts else None,
     )
 
 
@@ -193,11 +193,7 @@ async def _detail(ctx: Ctx, name: str) -> Detail:
         tuple((row.status, _differing(row.labels, episode.shared), row.starts_at) for row in rows),
         episode.total,
         tuple((s.ends_at, s.person, s.comment) for s in silences),
-        tuple(
-            (act.label, act.command)
-            for act in acting.acts(ctx.config, episode, silences)
-            if act.button
-        ),
+        tuple(act for act in acting.acts(ctx.config, episode, silences) if act.button),
     )
 
 

@@ -62,8 +62,10 @@ class Silence:
         tuple[str, ...],
         Arg("Only alerts with this label, label=value", flag=True, check=check_matcher),
     ] = ()
-    for_: Annotated[str, Arg("For how long: 30m, 4h, 2d", flag=True, check=check_span)] = "1h"
-    comment: Annotated[str, Arg("Why, for whoever wonders", flag=True)] = ""
+    for_: Annotated[
+        str, Arg("For how long: 30m, 4h, 2d", flag=True, check=check_span, ask=True)
+    ] = "1h"
+    comment: Annotated[str, Arg("Why, for whoever wonders", flag=True, ask=True)] = ""
     namespace: Annotated[
         str, Arg("Namespace that it is about", flag=True, short=("-n",), check=check_namespace)
     ] = ""

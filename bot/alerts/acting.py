@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from bot.store.alerts import Episode
 
 SPANS = ("1h", "4h")
-"""For how long the buttons silence; any other time is typed."""
+"""For how long the buttons silence; any other time is asked for."""
+OWN = "12h"
+"""What is offered then."""
 MOST_TITLES = 5
 _LABELS = ("deployment", "statefulset", "daemonset")
 
@@ -80,7 +82,7 @@ def acts(
             Act(f"Silence {for_[:-1]} h", f"silence {episode.id} --for {for_}{where}")
             for for_ in SPANS
         ]
-        found.append(Act("Silence", f"silence {episode.id} --for 2d{where}", button=False))
+        found.append(Act("Silence …", f"silence {episode.id} --for {OWN}{where}", ask=True))
     return (*found, *prepared(config, episode.cluster, episode.shared, sizes or {}))
 
 

@@ -16,11 +16,13 @@ class Act:
 
     Attributes:
         button: Offer it as a button too; not what does harm when pressed half asleep.
+        ask: The button asks in a form first for what the command leaves open.
     """
 
     label: str
     command: str
     button: bool = True
+    ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def root(
         name: What to call it in a command, if it has such a name.
     """
     acts = [act for act in condition.acts if _registered(act, known)]
-    buttons = tuple(Button(act.label, "run", act.command) for act in acts if act.button)
+    buttons = tuple(map(button, (act for act in acts if act.button)))
     # What has a name has many acts: those with a button are not spelled out as well.
     spelled = [act for act in acts if not (name and act.button)]
     return Document.of(
@@ -55,6 +55,11 @@ def root(
         Actions(buttons) if buttons else None,
         Note.of("Since ", When(since), *_place(cluster), *_name(name)),
     )
+
+
+def button(act: Act) -> Button:
+    """The button of an act."""
+    return Button(act.label, "ask" if act.ask else "run", act.command)
 
 
 def news(added: Sequence[Sentence], gone: Sequence[Sentence]) -> Document:

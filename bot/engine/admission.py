@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot import grammar
@@ -186,7 +185,7 @@ class Admissions:
             # What comes of it belongs to the thread of the message that offers it.
             origin = {**origin, "thread": origin.get("thread") or origin.get("message", "")}
         if offered is not None:
-            return await self._offered(replace(press, origin=origin), offered)
+            return await self._offered(dataclasses.replace(press, origin=origin), offered)
         token = parts.store.read_now(lambda db: approvals.get(db, press.token))
         if token is None:
             raise Refused(
@@ -228,7 +227,8 @@ class Admissions:
             return Admission(who, origin, known=press.known, form=grammar.form(parsed))
         if wrong := grammar.mistakes(parsed, press.answers):
             return Admission(who, origin, mistakes=wrong)
-        return await self.admit(replace(incoming, words=grammar.filled(parsed, press.answers)))
+        words_too = grammar.filled(parsed, press.answers)
+        return await self.admit(dataclasses.replace(incoming, words=words_too))
 
     async def settle(self, press: Press, asker: Asker) -> Admission:
         """Authorizes a press and uses its token up; a denial leaves the token for others."""

@@ -35,7 +35,7 @@ class Offers:
         return Actions(tuple(self._button(button) for button in element.buttons))
 
     def _button(self, button: Button) -> Button:
-        if button.act != "run":
+        if button.act not in ("run", "ask"):
             return button
         token = secrets.token_urlsafe(18)
         self._commands[token] = button.command

@@ -12,7 +12,7 @@ from bot.render.document import Document
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from bot.grammar import Parsed
+    from bot.grammar import Form, Parsed
     from bot.store.requests import Request
 
 
@@ -43,11 +43,13 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A press on a button that decides about a request.
+    """A press on a button: it decides about a request, or runs a command.
 
     Attributes:
         token: The button's value.
-        typed: What was typed, for buttons that ask.
+        typed: What was typed, for buttons that want a name typed.
+        ask: The button asks in a form for what its command leaves open.
+        answers: The form as it was filled in, by the names of parameters; None before that.
     """
 
     key: str
@@ -57,6 +59,8 @@ class Press:
     received: int
     known: bool = True
     typed: str = ""
+    ask: bool = False
+    answers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Admission:
         exit_code: For a terminal, when the matter ends here.
         duplicate: A redelivery: acknowledge and do nothing.
         ask_typed: The press needs a typed name: what to type (a surface opens its field).
+        form: The press needs answers: what to ask (a surface opens a form).
+        mistakes: What is wrong with the answers, by the names of parameters; nothing was admitted.
         request: The committed intent, for a change.
         parsed: The command and its parameters.
         press: The decision that a press made.
@@ -79,6 +85,8 @@ class Admission:
     exit_code: int = 0
     duplicate: bool = False
     ask_typed: str = ""
+    form: Form | None = None
+    mistakes: Mapping[str, str] = field(default_factory=dict)
     known: bool = True
     request: Request | None = None
     parsed: Parsed | None = None

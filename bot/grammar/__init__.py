@@ -5,17 +5,22 @@ than reading a line. Importing this loads click and nothing else of weight.
 """
 
 from bot.grammar.completing import complete
+from bot.grammar.forms import Form, filled, form, mistakes
 from bot.grammar.helping import help_document, parameter_rows, usage_text
 from bot.grammar.parsing import Parsed, find, line, parse
 from bot.grammar.words import from_slack, quote, split
 
 __all__ = [
+    "Form",
     "Parsed",
     "complete",
+    "filled",
     "find",
+    "form",
     "from_slack",
     "help_document",
     "line",
+    "mistakes",
     "parameter_rows",
     "parse",
     "quote",

@@ -157,14 +157,15 @@ class Image:
 class Button:
     """An offer. `act` is what a press asks the engine for.
 
-    `run` starts `command` as a request of whoever presses; `confirm`, `type` and `dismiss` decide
+    `run` starts `command` as a request of whoever presses, and `ask` asks them in a form first for
+    what the command leaves open; `confirm`, `type` and `dismiss` decide
     about the waiting request that shows the button (`type` opens a field for `typed`); `cancel`
     stops the running one. `token` is the opaque one-use id that a surface puts into the button's
     value: the engine fills it, commands leave it empty.
     """
 
     label: str
-    act: Literal["run", "confirm", "type", "dismiss", "cancel"]
+    act: Literal["run", "ask", "confirm", "type", "dismiss", "cancel"]
     command: str = ""
     typed: str = ""
     style: Literal["plain", "primary", "danger"] = "plain"

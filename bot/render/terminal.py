@@ -167,7 +167,7 @@ def _pairs(element: Fields) -> Iterator[str]:
 def _suggestions(element: Actions, program: str) -> Iterator[str]:
     """Buttons that start a command; those that decide are asked by the terminal itself."""
     for button in element.buttons:
-        if button.act == "run" and button.command:
+        if button.act in ("run", "ask") and button.command:
             yield clean(f"{button.label}: {program} {button.command}", breaks=False)
 
 

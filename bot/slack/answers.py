@@ -1,8 +1,7 @@
-"""What only one person sees: ephemeral messages, and the field for a typed name."""
+"""What only one person sees: ephemeral messages, and modals."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -74,32 +73,12 @@ class Answers:
         if drafts:
             await self._queue(drafts)
 
-    async def ask(self, trigger: str, name: str, place: Mapping[str, Any]) -> bool:
-        """Opens the one-field modal in which a name must be typed; False when Slack does not."""
-        field = {
-            "type": "input",
-            "block_id": "name",
-            "label": {"type": "plain_text", "text": f"Type {name} to go on"[:2000]},
-            "element": {
-                "type": "plain_text_input",
-                "action_id": "name",
-                "focus_on_load": True,
-                "placeholder": {"type": "plain_text", "text": name[:150]},
-            },
-        }
-        view = {
-            "type": "modal",
-            "callback_id": "onprem_type_name",
-            "title": {"type": "plain_text", "text": "Are you sure?"},
-            "submit": {"type": "plain_text", "text": "Go on"},
-            "close": {"type": "plain_text", "text": "Leave it"},
-            "private_metadata": json.dumps(dict(place)),
-            "blocks": [field],
-        }
+    async def ask(self, trigger: str, view: Mapping[str, Any]) -> bool:
+        """Opens a modal; False when Slack does not, because its three seconds are over or so."""
         try:
-            await self._client.views_open(trigger_id=trigger, view=view)
+            await self._client.views_open(trigger_id=trigger, view=dict(view))
         except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("field not opened", why=_why(error))
+            log.warning("modal not opened", why=_why(error))
             return False
         return True
 

@@ -23,8 +23,9 @@ from bot.engine.messages import failure
 from bot.errors import Refused, UsageError
 from bot.render.document import Document, Note
 from bot.render.terminal import plain
+from bot.slack import modals
 from bot.slack.answers import Answers
-from bot.slack.payloads import Seen, origin_of, typed_in, words_of
+from bot.slack.payloads import Seen, origin_of, words_of
 from bot.slack.people import People
 from bot.tasks import Tasks
 from bot.translation import translate
@@ -179,23 +180,36 @@ class Edge(AsyncMiddleware):
         if action.get("type") != "button" or not token or twice:
             return BoltResponse(status=200)
         place = origin_of(body)
-        admission = await self._press(body, token, "", place)
-        modal = {"token": token, "place": place} if admission.ask_typed else None
+        ask = str(action.get("action_id", "")).startswith("ask.")
+        admission = await self._press(body, token, place, ask=ask)
+        kept, modal = {"token": token, "place": place}, None
+        if admission.ask_typed:
+            modal = modals.name_wanted(admission.ask_typed, kept)
+        elif admission.form is not None:
+            modal = modals.form(admission.form, kept)
         return self._settle(req, admission, body.get("trigger_id", ""), modal)
 
     async def _submission(self, req: AsyncBoltRequest, body: Mapping[str, Any]) -> BoltResponse:
-        kept = json.loads(body["view"].get("private_metadata") or "{}")
+        view = body["view"]
+        kept = json.loads(view.get("private_metadata") or "{}")
         token, place = str(kept.get("token", "")), kept.get("place") or origin_of(body)
-        admission = await self._press(body, token, typed_in(body), place)
+        filled = modals.typed(view)
+        if view.get("callback_id") == modals.FORM:
+            admission = await self._press(body, token, place, answers=filled)
+        else:
+            admission = await self._press(body, token, place, typed=modals.name_typed(view))
+        first = next(iter(filled), "")
+        errors = dict(admission.mistakes)
         if admission.reply is not None:
-            return _json({"response_action": "errors", "errors": {"name": _line(admission.reply)}})
-        if admission.ask_typed:
-            errors = {"name": f"Type {admission.ask_typed}"}
+            errors = {first: _line(admission.reply)}
+        elif admission.ask_typed:
+            errors = {first: f"Type {admission.ask_typed}"}
+        if errors:
             return _json({"response_action": "errors", "errors": errors})
         return self._settle(req, admission)
 
     async def _press(
-        self, body: Mapping[str, Any], token: str, typed: str, place: Mapping[str, Any]
+        self, body: Mapping[str, Any], token: str, place: Mapping[str, Any], **more: Any
     ) -> Admission:
         user = body["user"]
         team = str((body.get("team") or {}).get("id") or user.get("team_id", ""))
@@ -203,7 +217,7 @@ class Edge(AsyncMiddleware):
         origin = {**place, "team": team, "user": user["id"]}
         key = str(body.get("trigger_id") or f"{token}:{self._clock()}")
         return await self._engine.press(
-            Press(key, token, asker, origin, self._clock(), known, typed)
+            Press(key, token, asker, origin, self._clock(), known, **more)
         )
 
     def _settle(
@@ -231,10 +245,14 @@ class Edge(AsyncMiddleware):
         if admission.duplicate:
             return None
         if pending.modal is not None:
-            if await self._answers.ask(pending.trigger, admission.ask_typed, pending.modal):
+            if await self._answers.ask(pending.trigger, pending.modal):
+                if not admission.known:  # so that what is sent back is authorized at once
+                    await self._people.fetch(pending.team, pending.user, admission.asker.name)
                 return None
-            why = "Slack did not open the field"
-            return failure(Refused("Nothing was done", why=why, hint="Press the button again"))
+            why, hint = "Slack did not open the field", "Press the button again"
+            if admission.form is not None:
+                hint += f", or type {self._command()} {admission.form.line}"
+            return failure(Refused("Nothing was done", why=why, hint=hint))
         if admission.reply is not None:
             return admission.reply
         asker, sure = None, True

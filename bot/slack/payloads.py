@@ -45,12 +45,6 @@ def words_of(text: str, authorizations: Sequence[Mapping[str, Any]]) -> str:
     return text.partition(">")[2].strip()
 
 
-def typed_in(body: Mapping[str, Any]) -> str:
-    """What was typed into the one field of the modal."""
-    values = (body["view"].get("state") or {}).get("values") or {}
-    return str(((values.get("name") or {}).get("name") or {}).get("value") or "").strip()
-
-
 class Seen:
     """Remembers keys for a while, to drop what comes twice.
 

@@ -130,6 +130,12 @@ def test_what_is_offered_follows_who_has_it_and_what_holds_it_back() -> None:
     assert labels(one, [silencing("s", "k7", covers=2)]) == ["Ack", "Unsilence", "Status"]
     assert labels(one, [silencing("s", "k7", covers=1)])[1] == "Silence 1 h"
     assert acting.acts(config(), replace(one, closed_at=NOW), []) == ()
+    (asks,) = [act for act in acting.acts(config(), one, []) if act.ask]
+    assert (asks.label, asks.command, asks.button) == (
+        "Silence …",
+        "silence k7 --for 12h --namespace parse",
+        True,
+    )
 
 
 @given(

@@ -54,6 +54,13 @@ async def test_an_unknown_button_says_what_to_do(bench: Rig) -> None:
     assert "Ask again" in str(unknown.reply)
 
 
+def test_a_button_that_asks_first_is_known_as_well() -> None:
+    offers = Offers()
+    asks = Button("Size …", "ask", command="size web 3")
+    (token,) = tokens(offers.fill(Document.of(Actions((asks,)))))
+    assert offers.get(token) == "size web 3"
+
+
 def test_old_ones_are_forgotten() -> None:
     offers = Offers()
     document = Document.of(Actions((Button("Go", "run", command="look"),)))

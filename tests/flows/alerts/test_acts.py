@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.clock import now
-from bot.store import audit
+from bot.store import audit, roles
 from sandbox.alertmanager.server import PracticeAlertmanager
 from sandbox.alertmanager.timing import Route
+from sandbox.slack import Fault
 from sandbox.slack.blocks import elements_of
-from sandbox.slack.entities import Message
+from sandbox.slack.entities import Message, View
 from tests.bot.alerts.payloads import stamp
 from tests.flows.alerts.conftest import Scene, text_of
 
@@ -110,6 +111,108 @@ async def test_ack_silence_and_unsilence_from_the_thread(
         rows = await product.store.read(lambda db: audit.search(db, limit=50))
         done = {row.action for row in rows if row.kind == "outcome"}
         assert {"ack", "silence", "unsilence"} <= done
+
+
+async def form(scene: Scene, who: str, root: Message, label: str = "Silence …") -> View:
+    """What opens when somebody presses the button that asks."""
+    person = scene.slack.workspace.person(who).id
+    await scene.slack.click(who, root, label)
+    await scene.until(lambda: scene.slack.workspace.open_modal(person))
+    view = scene.slack.workspace.open_modal(person)
+    assert view is not None
+    return view
+
+
+async def test_a_silence_of_ones_own_is_asked_for_in_a_form(
+    scene: Scene, alertmanager: PracticeAlertmanager
+) -> None:
+    alice = scene.slack.workspace.person("alice").id
+    async with scene.bot() as product:
+        root = await fire(scene, alertmanager)
+        view = await form(scene, "alice", root)
+        assert view.payload["title"]["text"] == "Silence"
+        _, length, reason = view.payload["blocks"]
+        assert (length["element"]["initial_value"], length["optional"]) == ("12h", False)
+        assert (reason["element"].get("initial_value"), reason["optional"]) == (None, True)
+
+        await scene.slack.submit_view("alice", values={"for_": "90 minutes", "comment": "a\x07b"})
+        assert view.errors == {
+            "for_": "write a length of time as 30m, 2h or 1d",
+            "comment": "it holds a control character (U+0007)",
+        }
+        assert scene.slack.workspace.open_modal(alice) is view
+        assert alertmanager.silences.all() == []
+
+        why = 'new <disks> & "power" --for=1h'
+        await scene.slack.submit_view("alice", values={"for_": " 90m ", "comment": why})
+        assert scene.slack.workspace.open_modal(alice) is None
+        await answer(scene, root, "Silenced: PodsNotReady")
+        await scene.until(lambda: "Silenced until" in text_of(root))
+        (made,) = [one.to_json(datetime.now(UTC)) for one in alertmanager.silences.all()]
+        assert made["createdBy"] == "alice"
+        assert made["comment"].startswith(f"{why} [onprem ")
+        ends = datetime.fromisoformat(made["endsAt"])
+        assert timedelta(minutes=85) < ends - datetime.now(UTC) <= timedelta(minutes=90)
+        rows = await product.store.read(lambda db: audit.search(db, limit=50))
+        kinds = [(row.kind, row.person) for row in rows if row.action == "silence"]
+        assert sorted(kinds) == [(kind, "alice") for kind in ("intent", "outcome", "plan")]
+        assert any("--for=90m" in str(row.body) for row in rows if row.kind == "intent")
+
+
+async def test_a_long_silence_of_the_form_is_asked_about_in_the_thread(
+    scene: Scene, alertmanager: PracticeAlertmanager
+) -> None:
+    async with scene.bot():
+        root = await fire(scene, alertmanager)
+        await form(scene, "alice", root)
+        await scene.slack.submit_view("alice", values={"for_": "3d"})
+        question = await answer(scene, root, "Silence PodsNotReady: parse for 3 d?")
+        assert alertmanager.silences.all() == []
+        await scene.slack.click("alice", question, "Go on")
+        await answer(scene, root, "Silenced: PodsNotReady")
+        assert len(alertmanager.silences.all()) == 1
+
+
+async def test_the_form_opens_for_those_who_may_and_is_taken_from_those_who_still_may(
+    scene: Scene, alertmanager: PracticeAlertmanager
+) -> None:
+    workspace = scene.slack.workspace
+    bob, vera = workspace.person("bob").id, workspace.person("vera").id
+    subject = f"slack:{workspace.team_id}/{bob}"
+    async with scene.bot() as product:
+        for name in ("Bob", "Vera"):
+            await scene.slack.slash(name.lower(), "ops", "/onprem whoami")
+            await alone(scene, f"You are {name.lower()}")
+        root = await fire(scene, alertmanager)
+        await scene.slack.click("vera", root, "Silence …")
+        assert (await alone(scene, "You may not silence")).ephemeral_to == vera
+        assert workspace.open_modal(vera) is None
+
+        await product.store.write(
+            lambda db: roles.grant(
+                db, subject, "operator", actor="system:test", person="test", now=now()
+            )
+        )
+        view = await form(scene, "bob", root)
+        await product.store.write(lambda db: roles.revoke(db, subject, "operator"))
+        await scene.slack.submit_view("bob", values={"for_": "2h"})
+        assert "You may not silence" in view.errors["for_"]
+        assert alertmanager.silences.all() == []
+        rows = await product.store.read(lambda db: audit.search(db, limit=50))
+        assert [row.action for row in rows if row.kind == "denied"] == ["silence", "silence"]
+
+
+async def test_a_form_that_slack_does_not_open_says_what_to_type(
+    scene: Scene, alertmanager: PracticeAlertmanager
+) -> None:
+    async with scene.bot():
+        root = await fire(scene, alertmanager)
+        expired = Fault("error", "views.open", times=1, code="expired_trigger_id")
+        scene.slack.faults.add(expired)
+        await scene.slack.click("alice", root, "Silence …")
+        told = await alone(scene, "Slack did not open the field")
+        assert "or type /onprem silence " in text_of(told)
+        assert "--for=12h" in text_of(told)
 
 
 async def test_who_may_not_is_told_alone_and_nothing_changes(
