@@ -15,13 +15,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from bot.alerts import heartbeat
+from bot.alerts.routing import SEVERITIES
 from bot.errors import Failed
-from bot.store import alert_threads, audit, outbox, requests
+from bot.store import alert_counts, alert_threads, audit, outbox, requests
+from bot.store.alert_counts import Untold
 from bot.store.requests import ENDED, PENDING, State
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from bot.config import Config
     from bot.wiring import Product
 
 
@@ -36,6 +40,9 @@ class Kept(NamedTuple):
         waiting: Unsent messages.
         oldest: Microseconds that the oldest of them waits.
         threads: Cluster → open threads of what the bot found itself; its own under no cluster.
+        groups: (cluster, severity, state) → groups of alerts that fire.
+        untold: Groups of alerts that Slack has not heard of.
+        beats: Cluster → its last heartbeat, microseconds UTC; 0 before the first.
     """
 
     requests: dict[State, int]
@@ -45,6 +52,9 @@ class Kept(NamedTuple):
     waiting: int
     oldest: int
     threads: dict[str, int]
+    groups: dict[tuple[str, str, str], int]
+    untold: Untold
+    beats: dict[str, int]
 
 
 class Exposition:
@@ -100,12 +110,16 @@ class Exposition:
 
     async def _get(self, request: web.Request) -> web.Response:
         seen = self._seen
-        kept = await self._product.store.read(lambda db: _kept(db, seen, self._product.clock()))
+        now, config = self._product.clock(), self._product.current()
+        kept = await self._product.store.read(lambda db: _kept(db, seen, now, config))
         if self._seen == seen:  # else another scrape has counted them meanwhile
             self._results.update(kept.results)
             self._seen = kept.head
         registry = CollectorRegistry()
-        families = [*_from_state(kept), _jobs(self._results), *_from_process(self._product)]
+        owed = self._product.slack is not None and config.alerts is not None
+        alerts = _alerts(kept, now, owed=owed)
+        families = [*_from_state(kept), *alerts, _jobs(self._results)]
+        families += _from_process(self._product)
         registry.register(_Once(families))
         body = generate_latest(self._product.meters.registry) + generate_latest(registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
@@ -121,7 +135,7 @@ class _Once:
         return self._families
 
 
-def _kept(db: Database, seen: int, now: int) -> Kept:
+def _kept(db: Database, seen: int, now: int, config: Config) -> Kept:
     threads: dict[str, int] = {}
     for thread in alert_threads.standing(db):
         threads[thread.cluster] = threads.get(thread.cluster, 0) + 1
@@ -132,6 +146,9 @@ def _kept(db: Database, seen: int, now: int) -> Kept:
         outbox.unsent(db),
         outbox.age(db, now),
         threads,
+        alert_counts.standing(db),
+        alert_counts.untold(db),
+        heartbeat.last(db, config),
     )
 
 
@@ -161,6 +178,42 @@ def _from_state(kept: Kept) -> Iterator[Metric]:
     for cluster, number in sorted(kept.threads.items()):
         threads.add_metric([cluster], number)
     yield threads
+
+
+def _alerts(kept: Kept, now: int, *, owed: bool) -> Iterator[Metric]:
+    groups = GaugeMetricFamily(
+        "onprem_alert_groups",
+        "Groups of alerts that fire, by cluster, severity and what became of them.",
+        labels=["cluster", "severity", "state"],
+    )
+    found: Counter[tuple[str, str, str]] = Counter()
+    for (cluster, severity, state), number in kept.groups.items():
+        # A label of alerts may say anything, and each value here is a series for ever.
+        found[cluster, severity if severity in SEVERITIES else "other", state] += number
+    for labels, number in sorted(found.items()):
+        groups.add_metric(labels, number)
+    yield groups
+    waiting = GaugeMetricFamily(
+        "onprem_alert_groups_untold",
+        "Groups of alerts that were taken in and do not stand in Slack as they are.",
+    )
+    oldest = GaugeMetricFamily(
+        "onprem_alert_groups_untold_oldest_seconds",
+        "How long the first of them has waited to be told; 0 without one.",
+    )
+    if owed:
+        waiting.add_metric([], kept.untold.groups)
+        since = now if kept.untold.since is None else kept.untold.since
+        oldest.add_metric([], max(now - since, 0) / 1_000_000)
+    yield from (waiting, oldest)
+    beats = GaugeMetricFamily(
+        "onprem_heartbeat_timestamp_seconds",
+        "Unix time of Alertmanager's last heartbeat, by cluster; 0 before the first.",
+        labels=["cluster"],
+    )
+    for cluster, at in sorted(kept.beats.items()):
+        beats.add_metric([cluster], at / 1_000_000)
+    yield beats
 
 
 def _jobs(results: Counter[tuple[str, str]]) -> Metric:

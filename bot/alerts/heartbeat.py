@@ -55,6 +55,18 @@ def rows(db: Database, config: Config, now: int) -> list[tuple[str, str, str]]:
     return found
 
 
+def last(db: Database, config: Config) -> dict[str, int]:
+    """The last heartbeat of each cluster that should have one, microseconds UTC; 0 without one."""
+    if config.alerts is None:
+        return {}
+    every = {cluster: sightings.of(db, _source(cluster)) for cluster in config.clusters}
+    return {
+        cluster: seen[NAME].at if NAME in seen else 0
+        for cluster, seen in every.items()
+        if _expected(config, cluster, seen)
+    }
+
+
 def _last(one: Sighting | None, now: int) -> str:
     return f"{stamp(one.at)} ({ago(min(one.at, now), now)})" if one else "none yet"
 
