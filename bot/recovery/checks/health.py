@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import Cancelled, OnpremError
+from bot.recovery.checks.claims import homeless
 from bot.recovery.checks.probing import ask_probes
 from bot.releases.live import Object, describe_workload, newest_revision
 from bot.releases.patience import patiently
@@ -83,8 +84,10 @@ async def check_health(
     except Cancelled:
         raise
     except OnpremError as error:
-        why = error.why or error.what
-    return Health(why.rstrip("."), await _picture(cluster, namespace, labels), told)
+        why = (error.why or error.what).rstrip(".")
+        if found := await homeless(cluster.kube, namespace):
+            why = f"{why}; {found.why}. {found.hint}"
+    return Health(why, await _picture(cluster, namespace, labels), told)
 
 
 async def known_to_helm(cluster: Cluster, namespace: str, release: str) -> int:

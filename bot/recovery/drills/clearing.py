@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import OnpremError
 from bot.recovery.drills import isolation
+from bot.recovery.drills.volumes import made_for_copy
 from bot.releases.patience import Says, patiently
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ async def _namespace(op: Says, cluster: Cluster, left: Leftover) -> str:
             found = await cluster.kube.get(NAMESPACE, None, left.namespace)
             if not isolation.is_ours(found, left.job):
                 return False
-            await _volumes(cluster, left.namespace)
+            await _volumes(cluster, left)
             uid = str(found["metadata"]["uid"])
             await cluster.kube.delete(NAMESPACE, None, left.namespace, uid=uid)
         except NotFound:
@@ -167,14 +168,14 @@ async def _namespace(op: Says, cluster: Cluster, left: Leftover) -> str:
     return ""
 
 
-async def _volumes(cluster: Cluster, namespace: str) -> None:
-    """Lets volumes of the copy end with it, also where their class keeps volumes."""
+async def _volumes(cluster: Cluster, left: Leftover) -> None:
+    """Lets volumes that were made for the copy end with it, also where their class keeps them."""
     from integrations.kubernetes.errors import Forbidden, NotFound
     from integrations.kubernetes.kinds import PERSISTENT_VOLUME_CLAIM, Kind
 
     kind = Kind("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
     try:
-        claims = (await cluster.kube.list(PERSISTENT_VOLUME_CLAIM, namespace)).items
+        claims = (await cluster.kube.list(PERSISTENT_VOLUME_CLAIM, left.namespace)).items
     except Forbidden:  # the drill ended before it had rights there, so there is nothing inside
         return
     for claim in claims:
@@ -183,9 +184,8 @@ async def _volumes(cluster: Cluster, namespace: str) -> None:
             continue
         with contextlib.suppress(NotFound, Forbidden):
             volume = await cluster.kube.get(kind, None, name)
-            ref = volume["spec"].get("claimRef") or {}
             kept = volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
-            if kept and ref.get("uid") == claim["metadata"]["uid"]:
+            if kept and made_for_copy(volume, claim, left.restore):
                 body = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
                 await cluster.kube.patch(kind, None, name, body)
 

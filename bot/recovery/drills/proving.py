@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from bot.errors import Failed, Refused
 from bot.recovery.checks import hosts, probing
+from bot.recovery.checks.claims import homeless
 from bot.recovery.checks.health import workloads
 from bot.recovery.drills import doors, isolation
 from bot.recovery.drills.rights import hold_rights
+from bot.recovery.drills.volumes import new_volumes, untied
 from bot.recovery.restores.restoring import run_restore
 from bot.releases.live import describe_workload
 from bot.releases.patience import patiently
@@ -76,9 +78,12 @@ class Proving:
         spec = isolation.restore_spec(
             self._backup, self._ref.namespace, self._scratch, self._op.id, self._ref.name, modifier
         )
-        restored = await run_restore(
-            self._op, self._velero, spec, timeout=self._timeout, late=self._longer
-        )
+        try:
+            restored = await run_restore(
+                self._op, self._velero, spec, timeout=self._timeout, late=self._longer
+            )
+        except Failed as error:
+            raise await self._explained(error) from error.__cause__
         if not restored.ok:
             raise Failed("Not everything could be restored", why=restored.why)
         await self._ready()
@@ -99,13 +104,14 @@ class Proving:
             saved_ones = [obj for obj in kept if obj.get("kind") == "Service"]
             addresses = hosts.addresses([*live, *saved_ones])
             named = hosts.find(kept, self._ref.namespace, addresses)
+            ties = await untied(self._kube, self._velero, backup, saved, self._ref.namespace)
             return {
                 "at": self._ctx.clock(),
                 "ok": not named,
                 "named": [one.words for one in named],
-                "left": left,
+                "left": [*left, *(f"PersistentVolume {one.volume}" for one in ties)],
                 "objects": len(kept),
-                "rules": isolation.plain_services(kept),
+                "rules": [*isolation.plain_services(kept), *new_volumes(ties)],
             }
 
         async def not_yet() -> None:
@@ -191,7 +197,7 @@ class Proving:
                 return None
             return name
 
-        await self._op.step("keep Services inside the cluster", make, done=made)
+        await self._op.step("keep the copy to itself", make, done=made)
         return name
 
     async def _ready(self) -> None:
@@ -219,9 +225,17 @@ class Proving:
             )
         except Failed as error:  # what else its pods would show is gone with the copy
             error.hint = self._longer if error.why.startswith(OUT_OF_TIME) else ""
-            raise
+            raise await self._explained(error) from error.__cause__
         seen = await self._op.step("take the time", picture, done=not_yet)
         self._found.ready, self._found.workloads = seen["at"], seen["workloads"]
+
+    async def _explained(self, error: Failed) -> Failed:
+        """The same, with what kept pods from starting: more time would not have helped."""
+        found = await homeless(self._kube, self._scratch)
+        if found is not None:
+            error.why = f"{error.why.rstrip('.')}; {found.why}" if error.why else found.why
+            error.hint = f"{found.hint}, then drill again"
+        return error
 
     async def _probes(self) -> None:
         probes = self._ref.config.probes

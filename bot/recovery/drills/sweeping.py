@@ -120,4 +120,5 @@ def _told(drill: Request, left: Leftover, why: str) -> Condition:
             "mend that, and the bot removes it; or remove it: ",
             Mono(f"kubectl delete namespace {left.namespace}"),
         ),
+        app=drill.app,
     )

@@ -57,6 +57,43 @@ class Stuck:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tied:
+    """A claim of a backup that Velero restores with the name of its old volume.
+
+    Attributes:
+        claim: Its name.
+        namespace: In the backup.
+        volume: The PersistentVolume.
+        held: The backup holds that volume's object, so that Velero makes it where it is missing.
+    """
+
+    claim: str
+    namespace: str
+    volume: str
+    held: bool
+
+
+def tied(saved: Iterable[Saved], proof: Proof) -> tuple[Tied, ...]:
+    """The claims that stay tied to their volumes.
+
+    Args:
+        saved: What is restored, and the PersistentVolumes that the backup holds.
+        proof: Of which claims it holds data.
+    """
+    objects = list(saved)
+    policies = {o.name: _policy(o.object) for o in objects if o.resource == VOLUMES}
+    copied = {p.claim for p in proof.protected if not p.dumped}
+    found = []
+    for one in objects:
+        name = str((one.object.get("spec") or {}).get("volumeName") or "")
+        if one.resource != CLAIMS or not name or policies.get(name) == "Delete":
+            continue
+        if not copied & {one.name, f"{one.namespace}/{one.name}"}:
+            found.append(Tied(one.name, one.namespace, name, name in policies))
+    return tuple(found)
+
+
 def stuck(
     saved: Iterable[Saved],
     mapping: Mapping[str, str],
@@ -73,24 +110,17 @@ def stuck(
         volumes: The cluster's PersistentVolumes; None when they may not be read.
         present: Claims that exist and stay.
     """
-    objects = list(saved)
-    policies = {o.name: _policy(o.object) for o in objects if o.resource == VOLUMES}
     live = {str(v["metadata"]["name"]): v for v in volumes or ()}
-    copied = {p.claim for p in proof.protected if not p.dumped}
     found = []
-    for one in objects:
-        place = mapping.get(one.namespace, "")
-        if one.resource != CLAIMS or not place or one.name in present:
-            continue
-        name = str((one.object.get("spec") or {}).get("volumeName") or "")
-        volume = live.get(name)
-        if volume is None or copied & {one.name, f"{one.namespace}/{one.name}"}:
+    for one in tied(saved, proof):
+        place, volume = mapping.get(one.namespace, ""), live.get(one.volume)
+        if not place or one.claim in present or volume is None:
             continue
         owner = (volume.get("spec") or {}).get("claimRef") or {}
-        if policies.get(name) != "Delete" and owner.get("uid"):
+        if owner.get("uid"):
             bound = (volume.get("status") or {}).get("phase") == "Bound"
             holder = f"{owner.get('namespace')}/{owner.get('name')}" if bound else ""
-            found.append(Stuck(one.name, place, name, holder))
+            found.append(Stuck(one.claim, place, one.volume, holder))
     return tuple(found)
 
 

@@ -114,6 +114,7 @@ def _last(site: Site, kind: str, name: str, backups: tuple[Backup, ...]) -> Verd
         acts=tuple(acts),
         items=tuple(Item(b.uid or b.name, _failure(b)) for b in reversed(bad)),
         tone="warn" if newest.usable else "bad",
+        app=name if kind == "app" else "",
     )
     return Verdict(key, broken)
 
@@ -154,6 +155,7 @@ def _expiry(site: Site, app: str, backups: tuple[Backup, ...], now: int) -> Verd
             site.act("Back up now", f"backup create {app}"),
         ),
         tone="bad" if gone else "warn",
+        app=app,
     )
     return Verdict(key, broken)
 
@@ -190,6 +192,7 @@ def _age(site: Site, ref: AppRef, picture: Picture, known: Known) -> Verdict:
             site.act("Schedules", "backup schedule list"),
             site.act("Backups", "backup list"),
         ),
+        app=ref.name,
     )
     return Verdict(key, broken)
 

@@ -184,6 +184,7 @@ def judge(site: Site, app: str, backup: Backup | None, lost: Lost | None) -> Ver
             site.act("Back up again", f"backup create {app}"),
         ),
         items=tuple(Item(one.claim, marked(f"`{one.claim}`: {one.cause}")) for one in lost),
+        app=app,
     )
     return Verdict(key, broken)
 
