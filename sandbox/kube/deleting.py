@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sandbox.kube import convert, errors
-from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.requests import Target
 from sandbox.kube.resources import NAMESPACES
@@ -16,7 +15,7 @@ _ORPHANING = frozenset({"jobs.batch", "replicationcontrollers"})
 def delete_object(store: Store, target: Target, options: Json) -> Json:
     """Delete an object and return what the API answers: the object, or a Status.
 
-    ``options`` is a ``metav1.DeleteOptions``.
+    ``options`` is a ``metav1.DeleteOptions`` that was checked.
 
     Raises:
         ApiError: As the real server refuses.
@@ -26,13 +25,6 @@ def delete_object(store: Store, target: Target, options: Json) -> Json:
         why = "this namespace may not be deleted"
         raise errors.forbidden("", "namespaces", target.name, why)
     propagation = options.get("propagationPolicy")
-    if propagation not in (None, "Orphan", "Background", "Foreground"):
-        text = (
-            f'Unsupported value: "{propagation}": '
-            'supported values: "Background", "Foreground", "Orphan"'
-        )
-        cause = Cause("FieldValueNotSupported", text, "propagationPolicy")
-        raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     if propagation is None and "orphanDependents" in options:
         propagation = "Orphan" if options["orphanDependents"] else "Background"
     if propagation is None and kept.key in _ORPHANING:

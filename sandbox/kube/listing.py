@@ -90,7 +90,7 @@ class Lister:
         token = query.get("continue", "")
         if token:
             return self._next(token, size, target, query)
-        self._check_version(query)
+        self.check_version(query)
         return self._cut(self._whole(target, query), 0, size, "")
 
     def _whole(self, target: Target, query: Mapping[str, str], after: str = "") -> _Snapshot:
@@ -142,7 +142,12 @@ class Lister:
         self._snapshots.move_to_end(key)
         return self._cut(whole, start, size, key)
 
-    def _check_version(self, query: Mapping[str, str]) -> None:
+    def check_version(self, query: Mapping[str, str]) -> None:
+        """Check that the version a read asks for has been.
+
+        Raises:
+            ApiError: 504 for one of the future, 400 for what is none, 410 for one that is gone.
+        """
         text = query.get("resourceVersion", "")
         match = query.get("resourceVersionMatch", "")
         if text in ("", "0"):

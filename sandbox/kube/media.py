@@ -21,11 +21,13 @@ JSON = "application/json"
 _PASSED_OVER = frozenset({protobuf.MEDIA_TYPE, "application/cbor", "application/cbor-seq"})
 _OURS = frozenset({JSON, "application/*", "*/*", "text/plain", "application/yaml"})
 _FORMS = {
-    "Table": "Table",
-    "PartialObjectMetadata": "Metadata",
-    "PartialObjectMetadataList": "Metadata",
-    "APIGroupDiscoveryList": "Discovery",
+    ("Table", "meta.k8s.io", "v1"): "Table",
+    ("PartialObjectMetadata", "meta.k8s.io", "v1"): "Metadata",
+    ("PartialObjectMetadataList", "meta.k8s.io", "v1"): "Metadata",
+    ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2"): "Discovery",
 }
+_REAL_ONLY = frozenset({"v1beta1", "v2beta1"})
+"""Versions of those forms that the real server has and this one has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,20 @@ def negotiate(accept: str) -> Answer:
     """
     if not accept.strip():
         return Answer()
+    real = False
     for part in accept.split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
-        if name in _PASSED_OVER or name not in _OURS:
-            continue
         given = dict(p.split("=", 1) for p in parameters if "=" in p)
-        wanted = given.get("as", "")
+        wanted, version = given.get("as", ""), given.get("v", "")
+        real = real or name in _PASSED_OVER or (bool(wanted) and version in _REAL_ONLY)
+        if name not in _OURS:
+            continue
         if not wanted:
             return Answer(yaml=name == "application/yaml")
-        form = _FORMS.get(wanted)
-        if form == "Discovery" and given.get("v") != "v2":
-            continue
-        if form and given.get("v") in ("v1", "v2", None):
+        form = _FORMS.get((wanted, given.get("g", ""), version))
+        if form:
             return Answer(form)
-    if any(part.partition(";")[0].strip() in _PASSED_OVER for part in accept.split(",")):
+    if real:
         raise not_implemented(f"the media types {accept!r}")
     raise not_acceptable(
         "406: Not Acceptable\n\nAvailable representations: application/json, "

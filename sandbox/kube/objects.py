@@ -102,6 +102,7 @@ class ObjectApi:
         return convert.from_stored(target.resource, found)
 
     def _get(self, target: Target, query: Mapping[str, str], answer: Answer) -> web.Response:
+        self._lister.check_version(query)
         obj = self._existing(target)
         if target.subresource == "scale":
             return _reply(scale_of(obj), answer)
@@ -185,11 +186,15 @@ class ObjectApi:
         return self._written(target, written, answer)
 
     def _evict(self, target: Target, eviction: Json) -> Json:
+        if eviction.get("kind") not in (None, "", "Eviction"):
+            raise errors.bad_request(f"the body is no Eviction, but of kind {eviction['kind']!r}")
         name = (eviction.get("metadata") or {}).get("name")
         if name not in (None, "", target.name):
             raise errors.bad_request("name in URL does not match name in Eviction object")
         pod = self._existing(target)
-        return self._runtime.evict(self._store, pod, eviction.get("deleteOptions") or {})
+        options = eviction.get("deleteOptions") or {}
+        check_delete_options(options)
+        return self._runtime.evict(self._store, pod, options)
 
     async def _change(
         self, request: web.Request, target: Target, answer: Answer, user: User
@@ -203,6 +208,8 @@ class ObjectApi:
         if request.method == "PATCH" and not is_patch(content_type):
             raise errors.unsupported_media_type("415: Unsupported Media Type")
         body = media.decode(await request.read(), content_type)
+        if verb == "apply":
+            _check_identity(media.object_body(body))
         if request.method == "PUT":
             written = self._writer.update(target, body, options)
         else:
@@ -224,6 +231,13 @@ class ObjectApi:
             delete_object(self._store, one, options)
             gone.append(convert.from_stored(target.resource, obj))
         return _reply(_list_body(target, Answer(), page, gone), Answer())
+
+
+def _check_identity(config: Json) -> None:
+    """An applied configuration says what it is; other bodies may leave that to the path."""
+    for name in ("apiVersion", "kind"):
+        if not config.get(name):
+            raise errors.bad_request(f"Object '{name}' is missing in the applied configuration")
 
 
 def _include(query: Mapping[str, str]) -> Include:
@@ -289,12 +303,19 @@ def _reply(
 
 
 async def _delete_options(request: web.Request) -> Json:
+    """The options of a deletion: those of the body; without one, those of the parameters."""
     data = await request.read()
-    options: Json = {}
     if data:
         body = media.decode(data, request.headers.get("Content-Type", ""))
         options = dict(media.object_body(body))
-    query = request.query
+    else:
+        options = _delete_parameters(request.query)
+    check_delete_options(options)
+    return options
+
+
+def _delete_parameters(query: Mapping[str, str]) -> Json:
+    options: Json = {}
     grace = number(query, "gracePeriodSeconds")
     if grace is not None:
         options["gracePeriodSeconds"] = grace
@@ -304,5 +325,4 @@ async def _delete_options(request: web.Request) -> Json:
         options["orphanDependents"] = flag(query, "orphanDependents")
     if "dryRun" in query:
         options["dryRun"] = [query["dryRun"]]
-    check_delete_options(options)
     return options

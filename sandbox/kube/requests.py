@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.kube.causes import Found, forbidden, required, unsupported
+from sandbox.kube.causes import invalid as wrong
 from sandbox.kube.errors import (
+    Cause,
     bad_request,
     invalid,
     method_not_allowed,
@@ -59,6 +61,15 @@ ALLOWED: dict[str, frozenset[str]] = {
     "exec": _COMMON | {"command", "container", "stdin", "stdout", "stderr", "tty"},
 }
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+_PROPAGATIONS = ("Background", "Foreground", "Orphan")
+_DELETE_FIELDS: dict[str, tuple[type, str]] = {
+    "gracePeriodSeconds": (int, "int64"),
+    "propagationPolicy": (str, "string"),
+    "orphanDependents": (bool, "bool"),
+    "preconditions": (dict, "v1.Preconditions"),
+    "dryRun": (list, "[]string"),
+}
+_LONGEST_MANAGER = 128
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -91,6 +102,8 @@ def parse_path(path: str, registry: Registry) -> Target:
     else:
         group, version, rest = parts[1], parts[2], parts[3:]
     namespace = None
+    if rest[:1] == ["watch"]:
+        raise not_implemented(f"the path {path!r}; ask for the list with watch=true")
     if len(rest) >= 3 and rest[0] == "namespaces":
         inner = registry.by_path(group, version, rest[2])
         if inner is not None and inner.namespaced:
@@ -131,14 +144,17 @@ def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
 
 
 def check_parameters(query: Mapping[str, str], verb: str) -> None:
-    """Refuse parameters that this verb does not know.
+    """Refuse parameters that this verb does not know, and what is given twice.
 
     Raises:
         ApiError: 501 naming the parameter.
     """
-    for name in query:
+    names = [name for name, _ in query.items()]
+    for name in names:
         if name not in ALLOWED[verb]:
             raise not_implemented(f"the query parameter {name!r} of {verb}")
+        if name != "command" and names.count(name) > 1:
+            raise not_implemented(f"the query parameter {name!r} more than once")
 
 
 def flag(query: Mapping[str, str], name: str) -> bool:
@@ -190,6 +206,7 @@ def write_options(
         found.append(required("fieldManager", "is required for apply patch"))
     if verb == "patch" and "force" in query:
         found.append(forbidden("force", "may not be specified for non-apply patch"))
+    found += _manager(query.get("fieldManager", ""))
     found += _dry_run(query)
     validation = query.get("fieldValidation") or "Warn"
     if validation not in _VALIDATIONS:
@@ -200,7 +217,7 @@ def write_options(
     agent = user_agent.partition("/")[0] or "unknown"
     return WriteOptions(
         "dryRun" in query,
-        query.get("fieldManager") or agent[:128],
+        query.get("fieldManager") or agent[:_LONGEST_MANAGER],
         validation,
         flag(query, "force"),
         user,
@@ -211,12 +228,40 @@ def check_delete_options(options: Json) -> None:
     """Check a ``DeleteOptions``, from the body and the parameters of a request.
 
     Raises:
-        ApiError: 422 for values that are not allowed.
+        ApiError: 400 for what is no ``DeleteOptions``, 422 for values that are not allowed.
     """
-    given = options.get("dryRun") or []
+    if options.get("kind") not in (None, "", "DeleteOptions"):
+        raise bad_request(f"the body is no DeleteOptions, but of the kind {options['kind']!r}")
+    for name, (kind, word) in _DELETE_FIELDS.items():
+        value = options.get(name)
+        if value is not None and type(value) is not kind:
+            raise bad_request(
+                f"json: cannot unmarshal the value {json.dumps(value)} into Go struct field "
+                f"DeleteOptions.{name} of type {word}"
+            )
+    found = Found()
+    policy, given = options.get("propagationPolicy"), options.get("dryRun") or []
+    if policy is not None and options.get("orphanDependents") is not None:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        found.append(wrong("propagationPolicy", policy, why))
+    if policy not in (None, *_PROPAGATIONS):
+        found.append(unsupported("propagationPolicy", str(policy), _PROPAGATIONS))
     if any(word != "All" for word in given):
-        cause = unsupported("dryRun", given, ["All"])
-        raise invalid("meta.k8s.io", "DeleteOptions", "", [cause])
+        found.append(unsupported("dryRun", given, ["All"]))
+    if found:
+        raise invalid("meta.k8s.io", "DeleteOptions", "", found)
+
+
+def _manager(name: str) -> Found:
+    found = Found()
+    if len(name.encode()) > _LONGEST_MANAGER:
+        text = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+        found.append(Cause("FieldValueTooLong", text, "fieldManager"))
+    for at, letter in enumerate(name):
+        if not letter.isprintable():
+            why = f"invalid character U+{ord(letter):04X} (at position {at})"
+            found.append(wrong("fieldManager", name, why))
+    return found
 
 
 def _dry_run(query: Mapping[str, str]) -> Found:

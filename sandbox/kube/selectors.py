@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sandbox.kube.errors import bad_request
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import Resource
+from sandbox.kube.validation import check_label_value
 
 Test = Callable[[Json], bool]
 
@@ -47,12 +48,14 @@ def _requirement(part: str, whole: str) -> Test:
     if match := _SET.match(part):
         key, values = match["key"], {v.strip() for v in match["values"].split(",")}
         _check_key(key, whole)
+        _check_values(key, values)
         if match["op"] == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
     if match := _EQUAL.match(part):
         key, value = match["key"], match["value"]
         _check_key(key, whole)
+        _check_values(key, {value})
         if match["op"] == "!=":
             return lambda labels: labels.get(key) != value
         return lambda labels: labels.get(key) == value
@@ -78,6 +81,14 @@ def _beyond(value: Any, limit: int, above: bool) -> bool:
 def _check_key(key: str, whole: str) -> None:
     if not _KEY.match(key):
         raise bad_request(f"unable to parse requirement: found {key!r} in selector {whole!r}")
+
+
+def _check_values(key: str, values: Iterable[str]) -> None:
+    for value in values:
+        found = check_label_value(value, f"values[0][{key}]")
+        if found:
+            text = f"{found[0].field}: {found[0].message}"
+            raise bad_request(f"unable to parse requirement: {text}")
 
 
 _COMMON = ("metadata.name", "metadata.namespace")

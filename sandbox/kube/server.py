@@ -186,6 +186,8 @@ class KubeServer:
         path = request.path.rstrip("/") or "/"
         parts = path.strip("/").split("/")
         if path in ("/healthz", "/readyz", "/livez"):
+            for name in set(request.query) - {"verbose", "timeout"}:
+                raise errors.not_implemented(f"the query parameter {name!r} of {path}")
             return self._health(path[1:], verbose="verbose" in request.query)
         if path == "/version":
             return _json(self._version_body())

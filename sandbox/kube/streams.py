@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import WSMsgType, web
 
 from sandbox.kube import errors
+from sandbox.kube.causes import Found, forbidden, invalid
 from sandbox.kube.clock import Clock, parse_timestamp
 from sandbox.kube.jsonutil import Json
 from sandbox.kube.requests import flag, number
@@ -52,6 +53,7 @@ async def serve_log(
         ApiError: Before the first byte, when there is no such log.
     """
     query = request.query
+    check_log_options(pod["metadata"]["name"], query)
     since = number(query, "sinceSeconds")
     if query.get("sinceTime"):
         try:
@@ -69,6 +71,28 @@ async def serve_log(
         previous=flag(query, "previous"),
     )
     return await _stream(request, pieces, number(query, "limitBytes"))
+
+
+def check_log_options(pod: str, query: Mapping[str, str]) -> None:
+    """Check the options of a log (``ValidatePodLogOptions``).
+
+    Raises:
+        ApiError: 422 for values that are not allowed.
+    """
+    found = Found()
+    for name, least, why in (
+        ("tailLines", 0, "must be greater than or equal to 0"),
+        ("limitBytes", 1, "must be greater than 0"),
+        ("sinceSeconds", 1, "must be greater than 0"),
+    ):
+        value = number(query, name)
+        if name == "sinceSeconds" and value is not None and "sinceTime" in query:
+            why = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            found.append(forbidden("", why))
+        elif value is not None and value < least:
+            found.append(invalid(name, value, why))
+    if found:
+        raise errors.invalid("", "PodLogOptions", pod, found)
 
 
 async def _stream(

@@ -25,6 +25,12 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_DATA_KEY = r"[-._a-zA-Z0-9]+"
+_DATA_KEY_WORDS = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+    "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is "
+    f"'{_DATA_KEY}')"
+)
 _PATH_NAMES = frozenset({"roles", "clusterroles", "rolebindings", "clusterrolebindings"})
 
 
@@ -79,13 +85,24 @@ def _metadata(resource: Resource, obj: Json) -> Found:
     found = _name(resource, str(meta.get("name", "")))
     for key, value in (meta.get("labels") or {}).items():
         found += _qualified(key, "metadata.labels")
-        found += _label_value(value, "metadata.labels")
+        found += check_label_value(value, "metadata.labels")
     for key in meta.get("annotations") or {}:
         found += _qualified(key.lower(), "metadata.annotations")
+    for owner in meta.get("ownerReferences") or ():
+        found += _owner(owner)
     size = sum(len(k) + len(str(v)) for k, v in (meta.get("annotations") or {}).items())
     if size > 256 * 1024:
         text = "Too long: may not be more than 262144 bytes"
         found.append(Cause("FieldValueTooLong", text, "metadata.annotations"))
+    return found
+
+
+def _owner(owner: Json) -> Found:
+    path, found = "metadata.ownerReferences", Found()
+    for field in ("apiVersion", "kind", "name", "uid"):
+        if not owner.get(field):
+            what = "version must not be empty" if field == "apiVersion" else "must not be empty"
+            found.append(invalid(f"{path}.{field}", "", what))
     return found
 
 
@@ -139,13 +156,30 @@ def _qualified(key: str, path: str) -> Found:
     return []
 
 
-def _label_value(value: str, path: str) -> Found:
+def check_label_value(value: str, path: str) -> Found:
+    """Check the value of a label, in an object or in a selector."""
     detail = (
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' "
         "or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
         f"'my_value',  or '12345', regex used for validation is '{_LABEL_VALUE}')"
     )
     return _match(path, str(value), _LABEL_VALUE, 63, detail)
+
+
+def _data(obj: Json) -> Found:
+    found, binary = Found(), obj.get("binaryData") or {}
+    for part in ("data", "binaryData"):
+        for key in obj.get(part) or {}:
+            path = f"{part}[{key}]"
+            if key in (".", ".."):
+                found.append(invalid(path, key, f"must not be '{key}'"))
+            elif key.startswith(".."):
+                found.append(invalid(path, key, "must not start with '..'"))
+            else:
+                found += _match(path, key, _DATA_KEY, 253, _DATA_KEY_WORDS)
+            if part == "data" and key in binary:
+                found.append(invalid(path, key, "duplicate of key present in binaryData"))
+    return found
 
 
 def _workload(obj: Json) -> Found:
@@ -248,6 +282,8 @@ _CREATE: dict[str, Callable[[Json], Found]] = {
     "jobs.batch": _job,
     "cronjobs.batch": _cron_job,
     "services": _service,
+    "configmaps": _data,
+    "secrets": _data,
     "persistentvolumeclaims": _claim,
     "horizontalpodautoscalers.autoscaling": check_autoscaler,
     "poddisruptionbudgets.policy": _budget,

@@ -7,11 +7,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from sandbox.kube.causes import forbidden, unsupported
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, thaw
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _QUANTITY = re.compile(r"[+-]?[0-9.]+([eE][-+]?[0-9]+|[numkKMGTPE]|[KMGTPE]i)?")
+_RESTARTS = ("Always", "OnFailure", "Never")
+_DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_PULLS = ("Always", "IfNotPresent", "Never")
 _POD_UPDATE = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
@@ -22,7 +26,11 @@ _POD_UPDATE = (
 
 def check_pod(obj: Json) -> list[Cause]:
     """Check a new pod."""
-    return _spec(obj.get("spec") or {}, "spec")
+    spec = obj.get("spec") or {}
+    found = _spec(spec, "spec") + _word(spec, "restartPolicy", "spec", _RESTARTS)
+    if spec.get("ephemeralContainers"):
+        found.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    return found
 
 
 def check_template(
@@ -35,12 +43,13 @@ def check_template(
     """
     spec = (template or {}).get("spec") or {}
     found = _spec(spec, f"{path}.spec", claims)
-    policy = spec.get("restartPolicy")
-    if policy not in restart:
-        known = ", ".join(f'"{name}"' for name in restart)
-        text = f'Unsupported value: "{policy}": supported values: {known}'
-        found.append(Cause("FieldValueNotSupported", text, f"{path}.spec.restartPolicy"))
-    return found
+    return found + _word(spec, "restartPolicy", f"{path}.spec", restart)
+
+
+def _word(where: Json, name: str, path: str, words: tuple[str, ...]) -> list[Cause]:
+    """Check a field that has one of a few words."""
+    word = where.get(name)
+    return [] if word in words else [unsupported(f"{path}.{name}", str(word), words)]
 
 
 def check_pod_update(obj: Json, old: Json) -> list[Cause]:
@@ -61,6 +70,7 @@ def _comparable(obj: Json) -> Json:
 
 def _spec(spec: Json, path: str, claims: Iterable[str | None] = ()) -> list[Cause]:
     found: list[Cause] = []
+    found += _word(spec, "dnsPolicy", path, _DNS)
     if not spec.get("containers"):
         found.append(Cause("FieldValueRequired", "Required value", f"{path}.containers"))
     volumes = {volume.get("name") for volume in spec.get("volumes") or ()} | set(claims)
@@ -90,6 +100,7 @@ def _container(container: Json, place: str, volumes: set[str | None]) -> list[Ca
         found.append(Cause("FieldValueInvalid", text, f"{place}.name"))
     if not container.get("image"):
         found.append(Cause("FieldValueRequired", "Required value", f"{place}.image"))
+    found += _word(container, "imagePullPolicy", place, _PULLS)
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         if mount.get("name") not in volumes:
             text = f"Not found: {json.dumps(mount.get('name'))}"

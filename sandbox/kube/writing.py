@@ -208,9 +208,9 @@ class Writer:
         if not isinstance(config.get("metadata", {}), dict):
             text = f".metadata: expected map, got &{{{config['metadata']}}}"
             raise errors.ApiError(500, "", f"{_UNTYPED} ({_identity(target)}): {text}")
-        config = self._address(target, config)
         if target.subresource:
             raise errors.not_implemented(f"apply patches of {target.subresource}")
+        config = self._address(target, config)
         if metadata(config).get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
         field = self._schemas.field(target.resource)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.kube.errors import bad_request
+from sandbox.kube.errors import ApiError, bad_request
 from sandbox.kube.jsonutil import Json, thaw
 from sandbox.kube.patch.order import interleave
 from sandbox.kube.schema.fields import Field
@@ -22,7 +22,7 @@ def strategic_patch(original: Json, patch: Json, field: Field | None) -> Json:
     """Return a copy of ``original`` with the patch applied; ``field`` is its schema.
 
     Raises:
-        ApiError: 400, when a directive makes no sense.
+        ApiError: 400 or 500, as in the real server, when a directive makes no sense.
     """
     directive = patch.get(_DIRECTIVE)
     if directive == "replace":
@@ -30,10 +30,11 @@ def strategic_patch(original: Json, patch: Json, field: Field | None) -> Json:
         return replaced
     if directive == "delete":
         return {}
-    if directive not in (None, "merge"):
-        raise bad_request(f"Unrecognized value for {_DIRECTIVE}: {directive}")
+    if directive is not None:
+        raise _unknown(patch)
     result: Json = thaw(original)
     _retain(result, patch)
+    _check_orders(patch, field)
     for name, value in patch.items():
         if name in (_DIRECTIVE, _RETAIN) or name.startswith(_ORDER):
             continue
@@ -70,8 +71,10 @@ def _retain(result: Json, patch: Json) -> None:
     keep = patch.get(_RETAIN)
     if keep is None:
         return
-    if not isinstance(keep, list):
-        raise bad_request(f"{_RETAIN} must be a list of keys")
+    others = {name for name, value in patch.items() if value is not None and name != _RETAIN}
+    others = {name for name in others if not name.startswith((_ORDER, _DELETE_PRIMITIVES))}
+    if not isinstance(keep, list) or others - set(map(str, keep)):
+        raise bad_request("invalid patch format of retainKeys")
     for name in list(result):
         if name not in keep:
             del result[name]
@@ -87,12 +90,19 @@ def _merge_list(current: list[Any], patch: list[Any], member: Field) -> list[Any
     if not all(isinstance(item, dict) for item in patch):
         return [*current, *(item for item in patch if item not in current)]
     key = member.merge_key
+    for item in patch:
+        directive = item.get(_DIRECTIVE)
+        if directive == "merge":
+            raise ApiError(500, "", "merging lists cannot yet be specified in the patch")
+        if directive not in (None, "replace", "delete"):
+            raise _unknown(item)
     if any(item.get(_DIRECTIVE) == "replace" for item in patch):
         return [_plain(item) for item in patch if item.get(_DIRECTIVE) != "replace"]
     result = thaw(current)
     for item in patch:
         if key not in item:
-            raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+            text = f"map: {_shown(item)} does not contain declared merge key: {key}"
+            raise ApiError(500, "", text)
         matches = [i for i, old in enumerate(result) if old.get(key) == item[key]]
         if item.get(_DIRECTIVE) == "delete":
             result = [old for old in result if old.get(key) != item[key]]
@@ -102,6 +112,33 @@ def _merge_list(current: list[Any], patch: list[Any], member: Field) -> list[Any
             result.append(_plain(item))
     merged: list[Any] = result
     return merged
+
+
+def _unknown(item: Json) -> ApiError:
+    return ApiError(500, "", f"unknown patch type: {item[_DIRECTIVE]} in map: {_shown(item)}")
+
+
+def _shown(item: Json) -> str:
+    """A map as Go prints it."""
+    return f"map[{' '.join(f'{name}:{item[name]}' for name in sorted(item))}]"
+
+
+def _check_orders(patch: Json, field: Field | None) -> None:
+    """The order of a list names what the patch has of it, in the order in which that stands."""
+    for name, order in patch.items():
+        target = name.removeprefix(_ORDER)
+        if target == name or patch.get(target) is None:
+            continue
+        items = patch[target]
+        if not isinstance(order, list) or not isinstance(items, list):
+            raise bad_request("invalid patch format of setElementOrder list")
+        member = field.member(target) if field else None
+        key = member.merge_key if member else ""
+        kept = [i for i in items if not (isinstance(i, dict) and i.get(_DIRECTIVE) == "delete")]
+        wanted = iter([_identity(item, key) for item in order])
+        if order and not all(_identity(item, key) in wanted for item in kept):
+            text = f"The order in patch list:\n{items}\n doesn't match {_ORDER} list:\n{order}\n"
+            raise ApiError(500, "", text)
 
 
 def _identity(item: Any, key: str) -> Any:

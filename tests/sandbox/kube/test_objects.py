@@ -108,6 +108,17 @@ async def test_apply_needs_a_manager_and_known_fields(api: Api) -> None:
     assert ".dada: field not declared in schema" in answer["message"]
 
 
+@pytest.mark.parametrize("part", ["scale", "status"])
+async def test_parts_are_not_applied_and_that_is_said(
+    api: Api, deployment: Make, part: str
+) -> None:
+    await api("POST", DEPLOYMENTS, deployment(), expect=201)
+    body = {"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 2}}
+    path = f"{DEPLOYMENTS}/web/{part}?fieldManager=a"
+    answer = await api("PATCH", path, body, content_type=APPLY, expect=501)
+    assert answer["message"] == f"the practice world does not know apply patches of {part}"
+
+
 async def test_writers_are_remembered(api: Api, deployment: Make) -> None:
     made = await api("POST", f"{DEPLOYMENTS}?fieldManager=helm", deployment(), expect=201)
     assert [e["manager"] for e in made["metadata"]["managedFields"]] == ["helm"]

@@ -97,6 +97,10 @@ async def test_openapi_documents(api: Api) -> None:
         ("GET", "/api/v1/namespaces/default/nothing", 404, "could not find"),
         ("GET", "/api/v1/namespaces/default/pods/p/proxy", 501, "proxy"),
         ("GET", "/api/v1/pods?pretend=1", 501, "'pretend'"),
+        ("GET", "/api/v1/pods?limit=1&limit=2", 501, "'limit' more than once"),
+        ("GET", "/api/v1/watch/pods", 501, "ask for the list with watch=true"),
+        ("GET", "/readyz?exclude=etcd", 501, "'exclude'"),
+        ("GET", "/api/v1/namespaces/default/pods/p/log?stream=Stdout", 501, "'stream'"),
         ("PUT", "/api/v1/namespaces/default/pods", 405, "does not allow this method"),
         ("GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405, "does not allow"),
     ],
@@ -112,6 +116,9 @@ async def test_what_is_not_known_is_named(
 async def test_unknown_media_types_are_named(api: Api) -> None:
     answer = await api("GET", "/api/v1/pods", accept="application/cbor", expect=501)
     assert "application/cbor" in answer["message"]
+    old = "application/json;as=Table;g=meta.k8s.io;v=v1beta1"
+    answer = await api("GET", "/api/v1/pods", accept=old, expect=501)
+    assert old in answer["message"]
     answer = await api("GET", "/api/v1/pods", accept="image/png", expect=406)
     assert answer["reason"] == "NotAcceptable"
     path = "/api/v1/namespaces/default/configmaps"
