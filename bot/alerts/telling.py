@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.alerts import presenting, showing, storm
+from bot.alerts import presenting, showing
 from bot.alerts.outlet import pressable
 from bot.alerts.placing import BARRED, Places, storm_id
 from bot.alerts.presenting import Extras, News
+from bot.alerts.summing import Summaries
 from bot.errors import StoreUnavailable
-from bot.releases.words import span
 from bot.store import alert_acts, alert_news, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, Episode
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.render.document import Document
     from bot.store.db import Store
-    from bot.store.storms import Storm
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +89,7 @@ class Teller:
         self._config, self._words, self._monotonic = config, words, monotonic
         self._told = told
         self._places = Places(config, clock, monotonic)
+        self._summaries = Summaries(outlet, clock, config, words, self._places)
         self._wakeup = asyncio.Event()
         self._rest: dict[str, float] = {}
         self._refused: dict[str, float] = {}
@@ -139,7 +139,7 @@ class Teller:
             if one.id in self._rest:
                 free = min(free, self._rest[one.id])
                 continue
-            await self._tried(one.id, self._sum_up)
+            await self._tried(one.id, self._summaries.tell)
             self._rest.setdefault(one.id, now + SUMMARY_SPACING)
             told = True
         if told and self._outlet is not None:
@@ -255,45 +255,6 @@ class Teller:
         if 0 < began <= ended <= closed:
             return max(began, min(episode.opened_at, ended)), ended
         return min(episode.opened_at, closed), closed
-
-    def _sum_up(self, db: Database, name: str) -> bool:
-        found, outlet, settings = storms.get(db, name), self._outlet, self._config().alerts
-        if found is None or outlet is None or settings is None:
-            return False
-        episodes = storms.folded(db, name)
-        now = self._clock()
-        over = found.calm_at is not None and all(e.closed_at is not None for e in episodes)
-        ended = max((e.closed_at or 0 for e in episodes), default=0) or now
-        current = replace(found, closed_at=ended if over else None, shown=found.revision)
-        called = self._called(db, current, episodes)
-        document = storm.summary(
-            current,
-            episodes,
-            called=called,
-            prefix=self._words.prefix(),
-            known=self._words.known,
-            threads=settings.storm.threads,
-            per=span(int(settings.storm.per * 1_000_000)),
-        )
-        storms.put(db, current)
-        key = found.id
-        outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
-        return True
-
-    def _called(self, db: Database, found: Storm, episodes: Sequence[Episode]) -> list[str]:
-        """Whom a storm calls; whom it did not call in its first post it calls in an answer."""
-        outlet = self._outlet
-        callers: dict[str, list[Episode]] = {}
-        for episode in episodes:
-            mentions = self._places.route(episode).mentions if episode.closed_at is None else ()
-            for actor in mentions:
-                callers.setdefault(actor, []).append(episode)
-        fresh = alert_acts.call(db, found.id, list(callers), self._clock())
-        if fresh and outlet is not None and outlet.standing(db, found.id):
-            about = {e.id: e for actor in fresh for e in callers[actor]}
-            answer = storm.called(fresh, list(about.values()))
-            outlet.reply(db, found.id, answer, channel=found.channel)
-        return list(callers)
 
     async def sweep(self) -> None:
         """Looks after what no notification will: calm, refusals, the end of maintenance.
