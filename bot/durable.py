@@ -115,7 +115,10 @@ class Durable:
         return await self._tasks.settle(seconds)
 
     def close(self) -> None:
-        """Stops. Operations still running are continued by the next launch."""
+        """Stops. Operations still running are cut off, and continued by the next launch.
+
+        Settle first, and end the process where that was in vain: see `bot.main.serving`.
+        """
         for task in self._running.values():
             task.cancel()
         if self._writer is not None:

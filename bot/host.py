@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,10 +175,16 @@ async def _alone(
     configure_logging(quiet=True)
     path = config.state.directory / SOCKET
     hears, tells = os.pipe()
+
+    def gone(code: int) -> None:
+        leave()
+        sys.stderr.flush()
+        os._exit(code)
+
     try:
-        async with main.serving(config, slack=False) as product:
+        async with main.serving(config, slack=False, leave=partial(gone, 1)) as product:
             talking = asyncio.create_task(asyncio.to_thread(talk, path, words, screen, hears))
-            _interruptible(talking, tells, leave)
+            _interruptible(talking, tells, partial(gone, INTERRUPTED))
             try:
                 return await talking
             except Interrupted:
@@ -197,7 +204,7 @@ async def _alone(
         os.close(tells)
 
 
-def _interruptible(talking: asyncio.Task[int], tells: int, leave: Callable[[], None]) -> None:
+def _interruptible(talking: asyncio.Task[int], tells: int, gone: Callable[[], None]) -> None:
     """The first Ctrl-C ends the conversation, the next one the process.
 
     It must not end the loop: that would cancel running operations, as if somebody had wanted
@@ -208,9 +215,7 @@ def _interruptible(talking: asyncio.Task[int], tells: int, leave: Callable[[], N
         if not talking.done():
             os.write(tells, b"\n")
         else:
-            leave()
-            sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            gone()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 

@@ -35,8 +35,22 @@ async def serving(
     current: Callable[[], Config] | None = None,
     slack: bool = True,
     redactor: Redactor | None = None,
+    hurry: asyncio.Event | None = None,
+    leave: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Product]:
-    """The product, started; closed at the end. The arguments are those of `bot.wiring.build`.
+    """The product, started; closed at the end, when its operations have ended.
+
+    So they do when a start fails half-way, for example at a port that is taken: what an earlier
+    process left goes on by then.
+
+    Args:
+        config: As the next three, see `bot.wiring.build`.
+        current: The configuration in force.
+        slack: Whether to connect to Slack.
+        redactor: Learns secrets.
+        hurry: Set when nobody wants to wait for operations any more.
+        leave: Is called when some still run. It should end the process: ending the loop cancels
+            them, and with them a helm in the middle of its work.
 
     Raises:
         OnpremError: As `bot.wiring.build`.
@@ -46,6 +60,10 @@ async def serving(
         await product.start()
         yield product
     finally:
+        if not await _drained(product, hurry or asyncio.Event()):
+            why = str(sys.exception() or "")
+            log.warning("left to the next start: operations still running", why=why)
+            leave()
         await product.close()
 
 
@@ -57,14 +75,29 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
     Operations that do not end within the drain are left to the next start; a helm that still runs
     is left alone, and found again then.
     """
-    stop = asyncio.Event()
+    stop, stopped = asyncio.Event(), False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     chores = Tasks()
     loading = chores.spawn(asyncio.to_thread(sdk.load), "load the Kubernetes client")
     loop.add_signal_handler(signal.SIGHUP, lambda: chores.spawn(reload(file, redactor), "reload"))
-    async with serving(file.current, current=lambda: file.current, redactor=redactor) as product:
+
+    def leave() -> None:
+        sys.stderr.flush()
+        os._exit(0 if stopped else 1)
+
+    async with (
+        serving(
+            file.current,
+            current=lambda: file.current,
+            redactor=redactor,
+            hurry=stop,
+            leave=leave,
+        ) as product,
+        contextlib.AsyncExitStack() as ours,
+    ):
+        ours.push_async_callback(chores.close)
         await asyncio.wait([loading])  # else the first command would
         # What has been loaded stays; a full collection would hold acknowledgements up by 0.1 s.
         gc.collect()
@@ -73,21 +106,15 @@ async def run(file: ConfigFile, redactor: Redactor) -> int:
         if any(cluster.prometheus for cluster in file.current.clusters.values()):
             chores.spawn(product.artist.warm(), "warm the artist")
         await product.alerts.start()
-        metrics = await _metrics(product)
+        if metrics := await _metrics(product):
+            ours.push_async_callback(metrics.close)
         _notify("READY=1")
         print("ready", file=sys.stderr, flush=True)
         await stop.wait()
         stop.clear()
+        stopped = True
         _notify("STOPPING=1")
         log.info("draining", seconds=DRAIN_SECONDS)
-        await chores.close()
-        if metrics is not None:
-            await metrics.close()
-        if not await _drained(product, stop):
-            log.warning("left to the next start: operations still running")
-            # Ending the loop would cancel them and with them helm; the kernel ends us instead.
-            sys.stderr.flush()
-            os._exit(0)
     return 0
 
 

@@ -178,7 +178,7 @@ class Engine:
         return await self._durable.settle(seconds)
 
     def close(self) -> None:
-        """Stops; operations cut off here are continued by the next `start`."""
+        """Stops; `drain` first, for operations cut off here wait for the next `start`."""
         self._durable.close()
 
     async def _read(self, admission: Admission, who: Asker) -> Answer:

@@ -6,8 +6,11 @@ import asyncio
 import io
 import os
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from bot.terminal.client import Screen, talk
 from integrations.helm import orphan
 from sandbox.kube.faults import Fault
 from sandbox.slack import Limits
-from sandbox.tour.bot import running
+from sandbox.tour.bot import BotFailed, running
 from sandbox.world import World
 from tests.flows.faults.test_cluster import namespace_of, records, told
 from tests.kill.bots import Start
@@ -187,3 +190,29 @@ async def test_over_the_grace_helm_is_left_alone_and_the_next_start_goes_on(
                     await asyncio.sleep(0.05)
             code, text = await _asked(world, "history", "parse")
             assert "1 revision" in text
+
+
+@pytest.mark.slow
+async def test_a_start_that_fails_half_way_lets_operations_end_as_well(tmp_path: Path) -> None:
+    """What was cut off goes on before the last port is bound."""
+    async with World.start(directory=tmp_path / "world", limits=Limits.off()) as world:
+        async with running(world.config, tmp_path / "first.log") as bot:
+            deploy = asyncio.create_task(_asked(world, "deploy", "parse"))
+            await _helm_hangs(world, 2.0)
+            os.kill(bot.pid, signal.SIGKILL)
+            await bot.ended.wait()
+            await deploy
+        with closing(socket.socket()) as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            config = yaml.safe_load(world.config.read_text())
+            config["metrics"] = {"listen": f"127.0.0.1:{taken.getsockname()[1]}"}
+            path = world.config.with_name("taken.yaml")
+            path.write_text(yaml.safe_dump(config))
+            with pytest.raises(BotFailed, match="in use"):
+                async with running(path, tmp_path / "second.log"):
+                    pass
+        state = Path(config["state"]["directory"]) / "onprem.db"
+        with closing(sqlite3.connect(state)) as db:
+            ended = db.execute("SELECT command, state FROM requests").fetchall()
+        assert ended == [("deploy", "done")]
