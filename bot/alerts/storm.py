@@ -12,7 +12,7 @@ from bot.alerts.routing import rank
 from bot.releases.words import count, listed
 from bot.render.document import Document, Strong, Text
 from bot.store.alerts import Episode
-from bot.store.storms import Storm
+from bot.store.storms import Folded, Storm
 
 LINES = 7
 MOST_TITLES = 3
@@ -20,7 +20,7 @@ MOST_TITLES = 3
 
 def summary(
     storm: Storm,
-    episodes: Sequence[Episode],
+    folded: Folded,
     *,
     prefix: str,
     known: Collection[str],
@@ -32,20 +32,19 @@ def summary(
 
     Args:
         storm: The storm.
-        episodes: What it sums up.
+        folded: What it sums up.
         prefix: What commands are typed after, with its space.
         known: Names of the registered commands.
         threads: How many new threads the channel takes in a time.
         per: That time, in words.
         called: Whom its groups call, as actors.
     """
-    alerts, groups = sum(e.total for e in episodes), len(episodes)
-    title = f"Alert storm: {count(alerts, 'alert')} in {count(groups, 'group')}"
+    firing, over = folded.open, folded.over
+    groups = count(len(firing) + over, "group")
+    title = f"Alert storm: {count(folded.alerts, 'alert')} in {groups}"
     if storm.closed_at is not None:
-        began = min([storm.opened_at, *(e.opened_at for e in episodes)])
-        return showing.over(title, "", began, storm.closed_at, (_ended(episodes),))
-    firing = [e for e in episodes if e.closed_at is None]
-    over = groups - len(firing)
+        began = min(storm.opened_at, folded.opened_at or storm.opened_at)
+        return showing.over(title, "", began, storm.closed_at, (_ended(folded),))
     now: Sentence = (
         Strong(f"{count(sum(e.firing for e in firing), 'alert')} in "),
         Strong(f"{count(len(firing), 'group')} firing"),
@@ -80,9 +79,9 @@ def called(actors: Sequence[str], episodes: Sequence[Episode]) -> Document:
     return Document.of(*(Text((*call, ": ", titles)) for call in calls(actors)))
 
 
-def _ended(episodes: Sequence[Episode]) -> str:
-    lost = sum(e.state == "lost" for e in episodes)
-    tail = f" Alertmanager never told of the end of {count(lost, 'group')}." if lost else ""
+def _ended(folded: Folded) -> str:
+    lost = count(folded.lost, "group")
+    tail = f" Alertmanager never told of the end of {lost}." if folded.lost else ""
     return f"Nothing of it fires any more.{tail}"
 
 

@@ -49,15 +49,14 @@ class Summaries:
         found, outlet, settings = storms.get(db, name), self._outlet, self._config().alerts
         if found is None or outlet is None or settings is None:
             return False
-        episodes = storms.folded(db, name)
-        now = self._clock()
-        over = found.calm_at is not None and all(e.closed_at is not None for e in episodes)
-        ended = max((e.closed_at or 0 for e in episodes), default=0) or now
+        folded, now = storms.folded(db, name), self._clock()
+        over = found.calm_at is not None and not folded.open
+        ended = folded.closed_at or now
         current = replace(found, closed_at=ended if over else None, shown=found.revision)
-        called = self._called(db, current, episodes)
+        called = self._called(db, current, folded.open)
         document = storm.summary(
             current,
-            episodes,
+            folded,
             called=called,
             prefix=self._words.prefix(),
             known=self._words.known,
@@ -69,13 +68,12 @@ class Summaries:
         outlet.keep(db, key, pressable(db, key, document, now), channel=found.channel, live=True)
         return True
 
-    def _called(self, db: Database, found: Storm, episodes: Sequence[Episode]) -> list[str]:
+    def _called(self, db: Database, found: Storm, firing: Sequence[Episode]) -> list[str]:
         """Whom a storm calls; whom it did not call in its first post it calls in an answer."""
         outlet = self._outlet
         callers: dict[str, list[Episode]] = {}
-        for episode in episodes:
-            mentions = self._places.route(episode).mentions if episode.closed_at is None else ()
-            for actor in mentions:
+        for episode in firing:
+            for actor in self._places.route(episode).mentions:
                 callers.setdefault(actor, []).append(episode)
         fresh = alert_acts.call(db, found.id, list(callers), self._clock())
         if fresh and outlet is not None and outlet.standing(db, found.id):

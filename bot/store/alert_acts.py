@@ -133,7 +133,8 @@ def unescalate(db: Database, place: str) -> None:
     The call went where nobody reads it; what nobody has taken calls again.
     """
     sql = """DELETE FROM alert_escalations WHERE episode = :place
-        OR episode IN (SELECT id FROM episodes WHERE storm = :place AND message_key = '')"""
+        OR episode IN (SELECT id FROM episodes
+            WHERE storm = :place AND storm <> '' AND +message_key = '')"""
     changed(db, sql, {"place": place})
 
 

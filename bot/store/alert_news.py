@@ -29,8 +29,9 @@ def untold(db: Database, limit: int) -> list[tuple[str, bool]]:
     rows = every(
         db,
         """SELECT id, message_key = '' AND storm = '' AS fresh FROM episodes
-        WHERE revision > shown OR (muted = '' AND message_key <> ''
-            AND id IN (SELECT episode FROM alerts WHERE told <> status))
+        WHERE id IN (SELECT id FROM episodes WHERE revision > shown
+            UNION SELECT id FROM episodes WHERE muted = '' AND message_key <> ''
+                AND id IN (SELECT episode FROM alerts WHERE told <> status))
         ORDER BY fresh DESC, changed_at, id LIMIT ?""",
         [limit],
     )
@@ -158,9 +159,10 @@ def rooted(db: Database) -> list[Episode]:
 
 def unplaced(db: Database) -> list[str]:
     """Episodes that fire and are told nowhere: muted, or without a channel."""
+    # The + keeps SQLite from reading all that ever was in a summary: few episodes are open.
     rows = every(
         db,
-        """SELECT id FROM episodes WHERE closed_at IS NULL AND message_key = '' AND storm = ''
+        """SELECT id FROM episodes WHERE closed_at IS NULL AND +message_key = '' AND storm = ''
         AND revision = shown""",
     )
     return [row["id"] for row in rows]

@@ -374,8 +374,8 @@ async def test_above_the_rate_there_is_one_summary(desk: Desk, room: Room, store
     assert "/onprem alerts" in summary
     (storm,) = await store.read(storms.under_way)
     folded = await store.read(lambda db: storms.folded(db, storm.id))
-    assert len(folded) == 5
-    assert all(not one.message_key for one in folded)
+    assert len(folded.open) == 5
+    assert all(not one.message_key for one in folded.open)
 
 
 async def test_a_storm_in_one_channel_is_none_of_another(
