@@ -53,6 +53,8 @@ class Condition:
         acts: Commands that fit, the likeliest first.
         items: What it consists of, the newest last.
         more: How many items there are besides those given.
+        app: The configured app that it concerns, if it is one.
+        severity: Its label, when the tone does not give it: bad is critical.
     """
 
     key: str
@@ -64,6 +66,8 @@ class Condition:
     items: tuple[Item, ...] = ()
     tone: Tone = "bad"
     more: int = 0
+    app: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)

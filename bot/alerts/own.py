@@ -139,6 +139,8 @@ def _failed(request: Request, elsewhere: str) -> Condition:
         todo=("See how it stands, then deploy it again or roll it back; that closes this.",),
         acts=tuple(acts),
         items=(Item(request.id, (Mono(request.text), f" {how}.")),),
+        app=app,
+        severity="error",  # whoever deployed it was told, and nobody need be woken for it
     )
 
 

@@ -13,7 +13,7 @@ from bot.alerts.condition import Act, Condition, Item, Sentence
 from bot.alerts.routing import rank
 from bot.alerts.webhook import web_address
 from bot.releases.words import count
-from bot.render.document import Document, Inline, Link, Mono, Person, Text, Tone, When
+from bot.render.document import Document, Inline, Link, Mono, Text, Tone, When
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
 
 SUMMARY = 600
@@ -80,7 +80,7 @@ def condition(episode: Episode, rows: Sequence[AlertRow], extras: Extras) -> Con
         extras: What others add.
     """
     why = [*_summary(rows), *_labels(episode), *_counts(episode)]
-    why += [*_links(episode, rows), *calls(extras.called), *extras.remarks]
+    why += [*_links(episode, rows), *showing.calls(extras.called), *extras.remarks]
     several = episode.total > 1
     items = tuple(Item(r.fingerprint, _one(r, episode)) for r in rows) if several else ()
     return Condition(
@@ -119,10 +119,10 @@ def news(episode: Episode, found: News, called: Sequence[str] = ()) -> Document:
         called: Whom to call, because nothing fired any more before, or it has become worse: an
             edit of the root calls nobody.
     """
-    worse = [(*one, f": this is {cut(episode.severity, VALUE)}.") for one in calls(called)]
+    worse = [(*one, f": this is {cut(episode.severity, VALUE)}.") for one in showing.calls(called)]
     parts = [
         *((Text.of("It is back: ", episode.title),) if found.back else ()),
-        *map(Text, calls(called) if found.back else worse),
+        *map(Text, showing.calls(called) if found.back else worse),
         *_group("New", FIRING, found.firing, found.rows, episode),
         *_group("Resolved", RESOLVED, found.resolved, found.rows, episode),
         *_group("Lost sight of", LOST, found.lost, found.rows, episode),
@@ -233,13 +233,4 @@ def _links(episode: Episode, rows: Sequence[AlertRow]) -> Iterator[Sentence]:
         if url:
             parts += [*((" · ",) if parts else ()), Link(words, url)]
     if parts:
-        yield tuple(parts)
-
-
-def calls(actors: Sequence[str]) -> Iterator[Sentence]:
-    """A sentence that calls them; none when there are none."""
-    if actors:
-        parts: list[Inline] = []
-        for actor in actors:
-            parts += [*((" ",) if parts else ()), Person(actor, actor.rpartition("/")[2])]
         yield tuple(parts)

@@ -23,6 +23,7 @@ from bot.alerts.silencing import Silences
 from bot.alerts.sizing import sizes
 from bot.alerts.telling import Teller, Words
 from bot.alerts.threads import Threads
+from bot.alerts.ways import Ways
 from bot.errors import Failed
 from bot.graphs.catalogue import load
 from bot.store import alert_acts
@@ -179,6 +180,7 @@ class Alerts:
             await self._kept(self._hearts.look(cluster))
         await self._kept(self._escalation.look())
         await self._kept(self._refusals.look())
+        await self._kept(self.threads.settle())
         # What asks a server comes last: a slow one holds up neither those nor other clusters.
         await asyncio.gather(*(self._compare(cluster) for cluster in clusters))
         self.teller.wake()
@@ -234,6 +236,6 @@ def assembled(
     def prefix() -> str:
         return f"{config().command} "
 
-    threads = Threads(store, outlet, store.clock, prefix, known)
+    threads = Threads(store, outlet, store.clock, prefix, known, Ways(config, store.clock))
     shared = (config, clusters, store, outlet, threads, prefix, known, store.clock)
     return Alerts(Surroundings(*shared, studio))

@@ -13,6 +13,7 @@ from bot.render.document import (
     Inline,
     Mono,
     Note,
+    Person,
     Text,
     Title,
     Tone,
@@ -67,9 +68,23 @@ def news(added: Sequence[Sentence], gone: Sequence[Sentence]) -> Document:
     return Document.of(*_listed(added), *_listed(gone))
 
 
-def again(title: str) -> Document:
-    """The reply when a condition comes back before its thread was left alone for a while."""
-    return Document.of(Text.of("It is back: ", title))
+def again(title: str, called: Sequence[str] = ()) -> Document:
+    """The reply when a condition comes back before its thread was left alone for a while.
+
+    Args:
+        title: Its headline.
+        called: Whom to call, as actors.
+    """
+    return Document.of(Text.of("It is back: ", title), *map(Text, calls(called)))
+
+
+def calls(actors: Sequence[str]) -> Iterator[Sentence]:
+    """A sentence that calls them; none when there are none."""
+    if actors:
+        parts: list[Inline] = []
+        for actor in actors:
+            parts += [*((" ",) if parts else ()), Person(actor, actor.rpartition("/")[2])]
+        yield tuple(parts)
 
 
 def over(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from bot.alerts import showing
 from bot.alerts.condition import Act, Condition, Item, Sentence
-from bot.alerts.presenting import calls, cut
+from bot.alerts.presenting import cut
 from bot.alerts.routing import rank
 from bot.releases.words import count, listed
 from bot.render.document import Document, Strong, Text

@@ -83,6 +83,12 @@ def closed_since(db: Database, condition: str, at: int) -> Thread | None:
     return _thread(row) if row else None
 
 
+def move(db: Database, message_key: str, moved: str) -> None:
+    """Gives a thread another root message."""
+    sql = "UPDATE alert_threads SET message_key = ? WHERE message_key = ?"
+    changed(db, sql, [moved, message_key])
+
+
 def prune(db: Database, before: int) -> int:
     """Deletes threads that were closed before that moment."""
     return changed(db, "DELETE FROM alert_threads WHERE closed_at < ?", [before])

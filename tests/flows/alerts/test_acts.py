@@ -14,7 +14,7 @@ from sandbox.alertmanager.timing import Route
 from sandbox.slack import Fault
 from sandbox.slack.blocks import elements_of
 from sandbox.slack.entities import Message, View
-from tests.bot.alerts.payloads import stamp
+from tests.bot.alerts.payloads import alert, stamp
 from tests.flows.alerts.conftest import Scene, text_of
 
 MINUTE = 60_000_000
@@ -296,6 +296,27 @@ async def test_labels_decide_the_channel_and_who_is_called(
         calm = await scene.told("Slow", "ops")
         assert "<!subteam" not in text_of(calm)
         assert len(scene.roots("parse")) == 1
+
+
+async def test_labels_decide_about_what_the_bot_finds_itself_too(scene: Scene) -> None:
+    workspace = scene.slack.workspace
+    group = next(iter(workspace.groups.values())).id
+    scene.settings |= {
+        "mentions": {"critical": [f"slack-group:{workspace.team_id}/{group}"]},
+        "routes": [
+            {
+                "match": {"alertname": "OnpremNotification*"},
+                "channel": workspace.channel("parse").id,
+            }
+        ],
+    }
+    async with scene.bot():
+        assert await scene.post(b"{no json") == 400
+        root = await scene.told("A notification of Alertmanager was refused", "parse")
+        assert f"<!subteam^{group}>" in text_of(root)
+        await scene.notify(alert(now() - MINUTE))
+        await scene.until(lambda: "Over: " in text_of(root))
+        assert all("was refused" not in text_of(one) for one in scene.said("ops"))
 
 
 async def test_maintenance_posts_nothing_and_lists_it(
