@@ -9,6 +9,7 @@ from bot.alerts import showing
 from bot.alerts.condition import Act, Condition, Item, Sentence
 from bot.alerts.presenting import cut
 from bot.alerts.routing import rank
+from bot.alerts.showing import calls
 from bot.releases.words import count, listed
 from bot.render.document import Document, Strong, Text
 from bot.store.alerts import Episode
