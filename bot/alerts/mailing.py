@@ -23,7 +23,7 @@ from bot.releases.words import count, span
 from bot.render import terminal
 from bot.render.document import Document, Title, from_json
 from bot.render.text import clean
-from bot.store import alert_acts, alert_threads, alerts, mails
+from bot.store import alert_acts, alert_news, alert_threads, alerts, mails
 from bot.store.mails import Mailed
 from integrations.mail import MailError, MailServer, send
 
@@ -50,12 +50,14 @@ class Trouble:
 
     Attributes:
         key: Tells it from others, over restarts.
-        shown: Describes it.
+        about: What describes it.
+        held: It is silenced or muted: not mailed, but not over either.
     """
 
     key: str
     title: str
-    shown: Document
+    about: Document | Episode
+    held: bool = False
 
 
 class Mailing:
@@ -105,12 +107,14 @@ class Mailing:
 
     async def _tell(self, settings: EmailConfig, why: str, told: Mapping[str, Mailed]) -> None:
         standing = {t.key: t for t in await self._store.read(troubles)}
-        new = [t for t in standing.values() if t.key not in told or told[t.key].over]
+        loud = (t for t in standing.values() if not t.held)
+        new = [t for t in loud if t.key not in told or told[t.key].over]
         over = [m for m in told.values() if not m.over and m.key not in standing]
         if not new and not over:
             return
         now = self._clock()
-        mail = made(settings, _subject(new, over), _body(why, new, over), now)
+        shown = await self._store.read(lambda db: [_shown(db, t) for t in new[:MOST]])
+        mail = made(settings, _subject(new, over), _body(why, shown, new[MOST:], over), now)
         if not await self._sent(settings, mail):
             return
         log.warning("mailed, because Slack is away", why=why, new=len(new), over=len(over))
@@ -149,16 +153,17 @@ def server_of(settings: EmailConfig) -> MailServer:
 
 
 def troubles(db: Database) -> list[Trouble]:
-    """Everything critical that holds: the bot's findings, and alerts that nobody holds back."""
+    """Everything critical that holds: the bot's findings, and alerts."""
     found = []
     for thread in alert_threads.standing(db):
         shown = from_json(thread.body["root"])
         titles = (e for e in shown.elements if isinstance(e, Title))
         if any(title.tone == "bad" for title in titles):
             found.append(Trouble(thread.message_key, thread.title, shown))
-    for episode in alerts.standing(db):
-        if rank(episode.severity) == 0 and not episode.muted and not _silenced(db, episode):
-            found.append(Trouble(f"episode/{episode.id}", episode.title, _shown(db, episode)))
+    for episode in alerts.standing(db, limit=-1):  # what is left out would be mailed as over
+        if rank(episode.severity) == 0:
+            held = bool(episode.muted) or _silenced(db, episode)
+            found.append(Trouble(f"episode/{episode.id}", episode.title, episode, held))
     return found
 
 
@@ -186,8 +191,11 @@ def _silenced(db: Database, episode: Episode) -> bool:
     return any(s.covers >= episode.firing for s in alert_acts.of_episode(db, episode.id))
 
 
-def _shown(db: Database, episode: Episode) -> Document:
-    rows = alerts.alerts_of(db, episode.id, limit=ITEMS)
+def _shown(db: Database, trouble: Trouble) -> Document:
+    episode = trouble.about
+    if isinstance(episode, Document):
+        return episode
+    rows = alert_news.newest_firing(db, episode.id, ITEMS)
     condition = presenting.condition(episode, rows, Extras())
     return showing.root(
         condition, episode.cluster, episode.opened_at, prefix="", known=(), name=episode.id
@@ -200,14 +208,16 @@ def _subject(new: Sequence[Trouble], over: Sequence[Mailed]) -> str:
     return f"{'' if new else 'Over: '}{title}{f' and {more} more' if more else ''}"
 
 
-def _body(why: str, new: Sequence[Trouble], over: Sequence[Mailed]) -> str:
+def _body(
+    why: str, shown: Sequence[Document], more: Sequence[Trouble], over: Sequence[Mailed]
+) -> str:
     parts = [
         f"I cannot tell this in Slack: {why}.\n"
         "The terminal does all that Slack does: onprem alerts, onprem status.\n"
     ]
-    parts += [terminal.plain(trouble.shown) for trouble in new[:MOST]]
-    if len(new) > MOST:
-        titles = [f"- {clean(t.title, breaks=False)}\n" for t in new[MOST:]]
+    parts += [terminal.plain(document) for document in shown]
+    if more:
+        titles = [f"- {clean(t.title, breaks=False)}\n" for t in more]
         parts.append(f"{len(titles)} more:\n{''.join(titles)}")
     if over:
         parts.append("".join(f"Over: {clean(m.title, breaks=False)}\n" for m in over))

@@ -124,7 +124,13 @@ def at_message(db: Database, message_key: str) -> Episode | None:
 
 
 def standing(db: Database, cluster: str = "", limit: int = 1000) -> list[Episode]:
-    """Episodes that still fire, the newest first; of all clusters when none is named."""
+    """Episodes that still fire, the newest first; of all clusters when none is named.
+
+    Args:
+        db: The database.
+        cluster: Only those.
+        limit: How many; all when it is negative.
+    """
     rows = every(
         db,
         """SELECT * FROM episodes WHERE closed_at IS NULL AND (:cluster = '' OR cluster = :cluster)

@@ -16,6 +16,7 @@ from bot.alerts.webhook import read
 from bot.config import Config
 from bot.store import alert_acts, alerts
 from bot.store.alert_acts import Silencing
+from bot.store.alerts import AlertRow
 from bot.store.db import Store
 from tests.bot.alerts import payloads
 from tests.bot.alerts.conftest import START, Clock
@@ -282,3 +283,54 @@ async def test_warnings_are_not_mailed(scene: Scene) -> None:
     await scene.hold("An expired backup cannot be deleted", tone="warn")
     await scene.look(10)
     assert scene.quiet
+
+
+async def test_of_a_group_only_what_fires_is_mailed(scene: Scene) -> None:
+    await scene.fire("shop", firing=1, total=3)
+
+    def work(db: Any) -> None:
+        for n, status in enumerate(("resolved", "firing", "resolved")):
+            pod = {"alertname": "shop", "pod": f"web-{n}"}
+            row = (f"f{n}", status, pod, {"summary": f"Pod {n} fails."}, 0, START, None, "", START)
+            alerts.put_alerts(db, [AlertRow("shop", *row, START + n, status, None)])
+
+    await scene.store.write(work)
+    scene.away = REVOKED
+    await scene.look(5)
+    text = await scene.text()
+    assert "pod=web-1" in text
+    assert "Pod 1 fails." in text
+    assert "web-0" not in text
+    assert "Pod 0" not in text
+
+
+async def test_a_trouble_among_very_many_is_not_over(scene: Scene) -> None:
+    scene.away = REVOKED
+    await scene.fire("oldest", opened_at=START - MINUTE)
+    await scene.look(5)
+    assert "Pods of oldest" in await scene.text()
+
+    def flood(db: Any) -> None:
+        for n in range(1005):
+            alerts.put(db, made(f"n{n}", severity="warning", opened_at=START + n))
+
+    await scene.store.write(flood)
+    await scene.look(20)
+    assert scene.quiet, "it still fires"
+
+
+async def test_what_is_silenced_meanwhile_is_not_over(scene: Scene) -> None:
+    scene.away = REVOKED
+    await scene.fire("shop")
+    await scene.look(5)
+    await scene.mail()
+    silence = Silencing("main", "s1", "shop", "ann", "", "", "", 2, START, START + 99, START)
+    await scene.store.write(lambda db: alert_acts.put(db, silence))
+    await scene.look(15)
+    assert scene.quiet
+    await scene.store.write(lambda db: alert_acts.end(db, "main", "s1", scene.clock.now))
+    await scene.look(15)
+    assert scene.quiet, "it was mailed already"
+    await scene.fire("shop", closed_at=scene.clock.now, state="resolved")
+    await scene.look(15)
+    assert "Over: Pods of shop" in await scene.text()
