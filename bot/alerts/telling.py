@@ -169,8 +169,11 @@ class Teller:
         if found is None:
             return False
         placed = bool(found.message_key or found.storm)
-        ops = self._outlet is not None and self._outlet.configured
-        episode = found if placed else self._places.placed(db, found, ops)
+        if self._outlet is None:
+            if not placed:  # what still fires gets its place once there is a chat
+                alerts.put(db, replace(found, shown=found.revision))
+            return False
+        episode = found if placed else self._places.placed(db, found, self._outlet.configured)
         if episode is not None and episode.closed_at is None:
             alert_acts.wait(db, episode.id, episode.severity, self._clock())
         if episode is not None and episode.storm:

@@ -14,7 +14,7 @@ from bot.alerts.webhook import read
 from bot.config import Config
 from bot.render import blockkit, terminal
 from bot.render.document import Actions, Button, Document
-from bot.store import alert_acts, alerts, backup, messages, offers, storms
+from bot.store import alert_acts, alert_news, alerts, backup, messages, offers, storms
 from bot.store.alerts import Episode
 from bot.store.db import Store
 from tests.bot.alerts.conftest import START, Clock, Room
@@ -42,11 +42,12 @@ class Desk:
         self.config = configured(**settings)
         self.teller = self.anew()
 
-    def anew(self) -> Teller:
+    def anew(self, *, chat: bool = True) -> Teller:
         """A teller after a restart."""
         words = Words(lambda: "/onprem ", {"alerts", "ack"}, lambda db, episode: self.extras)
+        room = self.room if chat else None
         return Teller(
-            *(self.store, self.room, self.clock, lambda: self.config, words),
+            *(self.store, room, self.clock, lambda: self.config, words),
             monotonic=self.watch,
         )
 
@@ -362,6 +363,21 @@ async def test_without_a_channel_alerts_are_kept_and_told_when_there_is_one(
     await desk.tell(SWEEP)
     await desk.tell()
     assert len(room.roots) == 1
+
+
+async def test_without_a_chat_nothing_is_tried_again_and_what_fires_is_told_once_there_is_one(
+    store: Store, room: Room, clock: Clock
+) -> None:
+    desk = Desk(store, room, clock, channel="C0123456789")
+    desk.teller = desk.anew(chat=False)
+    await desk.notify(alert(START))
+    await desk.notify(alert(START, alertname="Over"), groupKey="over")
+    await desk.notify(alert(START, alertname="Over", ended=START + 1), groupKey="over")
+    await desk.tell()
+    assert await store.read(lambda db: alert_news.untold(db, 10)) == []
+    desk.teller = desk.anew()
+    await desk.tell(SWEEP)
+    assert ["PodsNotReady" in root for root in room.edits] == [True]
 
 
 async def test_above_the_rate_there_is_one_summary(desk: Desk, room: Room, store: Store) -> None:
