@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,21 +75,28 @@ class Job:
 
 @dataclass(frozen=True)
 class JobList:
-    """The operations, newest first; `one` when a single one was asked for."""
+    """The operations, newest first.
+
+    Attributes:
+        one: A single one was asked for.
+        names: Actor → what people call them, of those who asked and confirmed.
+    """
 
     jobs: tuple[Job, ...]
     one: bool
     all: bool
+    names: Mapping[str, str]
 
 
 def view_jobs(result: JobList, now: int) -> Document:
     """A table, or one operation with its steps."""
     if result.one:
-        return _one(result.jobs[0], now)
+        return _one(result.jobs[0], result.names, now)
     running = [job for job in result.jobs if job.state in _RUNNING]
     title = f"{count(len(running), 'operation')} under way" if running else "Nothing is under way"
+    names = result.names
     rows = tuple(
-        (job.id, job.state, job.command, job.target, job.person, ago(job.created_at, now))
+        (job.id, job.state, job.command, job.target, names[job.actor], ago(job.created_at, now))
         for job in result.jobs
     )
     stoppable = [
@@ -106,7 +114,7 @@ def view_jobs(result: JobList, now: int) -> Document:
     )
 
 
-def _one(job: Job, now: int) -> Document:
+def _one(job: Job, names: Mapping[str, str], now: int) -> Document:
     end = job.finished_at or now
     took = span(end - job.started_at) if job.started_at else "not started"
     tone = _TONES.get(job.state, "good" if job.state == "done" else "plain")
@@ -114,12 +122,12 @@ def _one(job: Job, now: int) -> Document:
         ("job", Mono(job.id)),
         ("state", job.state),
         ("target", job.target or "none"),
-        ("asked by", Person(job.actor, job.person)),
+        ("asked by", Person(job.actor, names[job.actor])),
         ("asked", When(job.created_at)),
         ("took" if job.finished_at else "running for", took),
     )
     if job.confirmed_by:
-        pairs += (("confirmed by", job.confirmed_by),)
+        pairs += (("confirmed by", Person(job.confirmed_by, names[job.confirmed_by])),)
     steps = Table(("step", "state", "detail"), job.steps, empty="no step has begun")
     more = [Button("Cancel it", "run", command=f"cancel {job.id}")]
     return Document.of(
@@ -149,10 +157,14 @@ async def jobs(ctx: Ctx, p: Jobs) -> JobList:
         if found is None:
             raise UsageError(f"There is no job {p.id}", hint="`jobs --all` lists them")
         steps = tuple((s.name, s.state, s.detail) for s in await ctx.desk.steps(p.id))
-        return JobList((_job(found, steps),), one=True, all=True)
+        return JobList((_job(found, steps),), True, True, await _names(ctx, found))
     since = None if p.all else ctx.clock() - 86_400_000_000
     rows = await ctx.desk.jobs(since)
-    return JobList(tuple(_job(row) for row in rows), one=False, all=p.all)
+    return JobList(tuple(_job(row) for row in rows), False, p.all, await _names(ctx, *rows))
+
+
+async def _names(ctx: Ctx, *rows: Request) -> Mapping[str, str]:
+    return await ctx.desk.called({a for r in rows for a in (r.actor, r.confirmed_by) if a})
 
 
 def _trouble(row: Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bot.context import Asker, Target
@@ -41,6 +42,15 @@ class RecordDesk(DeskBase):
         from bot.store import requests
 
         return await self._store.read(lambda db: requests.get(db, request_id))
+
+    async def called(self, actors: Iterable[str]) -> dict[str, str]:
+        """Actor → what people call them."""
+        from bot.store import requests
+
+        persons = {actor: self._powers.config().person_of(actor) for actor in actors}
+        return await self._store.read(
+            lambda db: {a: requests.called(db, a, person) for a, person in persons.items()}
+        )
 
     async def steps(self, request_id: str) -> list[Step]:
         """The steps that an operation has begun."""

@@ -206,9 +206,12 @@ class Changes:
         """Why there is no plan: often because a change that is under way was seen half done."""
         if command.locks:
             path = LockPath.of(request.cluster, request.namespace, request.app).text
-            held = await self._parts.store.read(lambda db: locks.holder(db, path))
-            if held is not None:
-                return _busy(held, self._parts.clock())
+            now = self._parts.clock()
+            busy = await self._parts.store.read(
+                lambda db: _busy(db, held, now) if (held := locks.holder(db, path)) else None
+            )
+            if busy is not None:
+                return busy
         return self._parts.translate(error)
 
     def _take(
@@ -227,8 +230,9 @@ class Changes:
             path = place.text
             sticky = sticky_locks.blocking(db, path, now, request.person)
             if sticky:
+                holder = requests.called(db, sticky.actor, sticky.person)
                 return Busy(
-                    f"{sticky.path} is locked by {sticky.person}",
+                    f"{sticky.path} is locked by {holder}",
                     why=sticky.reason,
                     hint=f"Ask them, or an administrator can `unlock {sticky.path}`",
                 )
@@ -242,7 +246,7 @@ class Changes:
                 now,
             )
             if held := locks.acquire(db, lock):
-                return _busy(held, now)
+                return _busy(db, held, now)
             if self._running.endings.after(place, began):
                 locks.release(db, request.id)
                 return Drifted(
@@ -344,11 +348,11 @@ def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) ->
     )
 
 
-def _busy(held: locks.OperationLock, now: int) -> Busy:
+def _busy(db: Database, held: locks.OperationLock, now: int) -> Busy:
     """Says who holds a target, since when and for what."""
+    who, seconds = requests.called(db, held.actor, held.person), (now - held.since) / 1e6
     return Busy(
         f"{held.path} is busy",
-        why=f"{held.person} has been at it for {(now - held.since) / 1e6:.0f} s: "
-        f"{held.what} (job {held.request_id})",
+        why=f"{who} has been at it for {seconds:.0f} s: {held.what} (job {held.request_id})",
         hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
     )

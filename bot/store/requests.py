@@ -116,6 +116,16 @@ def by_key(db: Database, key: str) -> Request | None:
     return _request(first(db, "SELECT * FROM requests WHERE key = ?", [key]))
 
 
+def called(db: Database, actor: str, person: str) -> str:
+    """What people call somebody: the person, else the name they last asked under, else the id."""
+    if person != actor:
+        return person
+    sql = """SELECT json_extract(origin, '$.asker.name') AS name FROM requests WHERE actor = ?
+        ORDER BY created_at DESC, id DESC LIMIT 1"""
+    row = first(db, sql, [actor])
+    return str(row["name"] or actor) if row else actor
+
+
 def transition(
     db: Database, request_id: str, to: State | str, *, expect: Collection[str], **columns: Any
 ) -> bool:

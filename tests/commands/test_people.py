@@ -10,7 +10,7 @@ import pytest
 from bot.context import Weight
 from bot.errors import Denied, Refused, UsageError
 from bot.registry import COMMANDS
-from bot.render.document import Document, Text, Title, to_json
+from bot.render.document import Document, Fields, Person, Table, Text, Title, to_json
 from bot.spec import Effect
 from bot.store import requests
 from bot.store.requests import Request, State
@@ -128,8 +128,6 @@ async def job(office: Office, **changes: Any) -> Request:
     made = Request(
         id=requests.new_id(office.clock),
         key=f"key-{office.now}",
-        actor=ANN.actor,
-        person=ANN.person,
         command="deploy",
         created_at=office.now,
         text="deploy parse",
@@ -137,7 +135,7 @@ async def job(office: Office, **changes: Any) -> Request:
         cluster="main",
         namespace="parse",
         app="parse",
-        **{"state": State.RUNNING, **changes},
+        **{"state": State.RUNNING, "actor": ANN.actor, "person": ANN.person, **changes},
     )
     await office.store.write(lambda db: requests.insert(db, made))
     return made
@@ -157,6 +155,31 @@ async def test_jobs_shows_what_runs_and_what_ended_lately(office: Office) -> Non
     assert "Deploy of parse failed. No node is left." in text_of(document)
     with pytest.raises(UsageError, match="no job"):
         await office.read("jobs 12345")
+
+
+async def test_jobs_calls_people_by_their_names(office: Office) -> None:
+    """A mention in Slack, a name elsewhere, whether or not the configuration knows them."""
+    zoe, max_ = "slack:T1/UZOE", "slack:T1/UMAX"
+    for actor, name in ((max_, "Max"), (zoe, "Zoe Zed")):
+        origin = {"asker": {"actor": actor, "person": actor, "name": name}}
+        made = await job(office, actor=actor, person=actor, origin=origin, confirmed_by=max_)
+    result, document = await office.read("jobs")
+    assert {row[4] for row in _table(document).rows} == {"Max", "Zoe Zed"}
+    assert "slack:" not in text_of(document)
+    assert result.jobs[0].actor == zoe
+    _, document = await office.read(f"jobs {made.id}")
+    fields = next(e for e in document.elements if isinstance(e, Fields))
+    pairs = {label: value for label, (value, *_) in fields.pairs}
+    assert pairs["asked by"] == Person(zoe, "Zoe Zed")
+    assert pairs["confirmed by"] == Person(max_, "Max")
+    await job(office, confirmed_by="slack:T1/UNEW")
+    result, _ = await office.read("jobs")
+    assert result.names[ANN.actor] == "ann"
+    assert result.names["slack:T1/UNEW"] == "slack:T1/UNEW"
+
+
+def _table(document: Document) -> Table:
+    return next(e for e in document.elements if isinstance(e, Table))
 
 
 async def test_cancel_asks_the_engine_once_and_only_for_those_who_may(office: Office) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bot import UsageError
 from bot.clock import now
 from bot.config import FreezeConfig
+from bot.context import Asker
 from bot.engine import Incoming, Press
 from bot.errors import Refused
 from bot.store import requests, sticky_locks
@@ -71,6 +72,22 @@ async def test_a_person_s_lock_stops_others_and_says_why(bench: Rig) -> None:
     assert "Database migration." in str(answer.document)
     assert await state(bench, admission.request) is State.REFUSED
     assert bench.world.log == []
+
+
+async def test_who_is_in_the_way_is_called_by_name(bench: Rig) -> None:
+    cleo = Asker("slack:T1/UCLEO", "slack:T1/UCLEO", "Cleo")  # whom the configuration does not know
+    bench.settings["admins"].append(cleo.actor)
+    bench.world.gate.clear()
+    first, _ = await bench.ask("size web 3", cleo)
+    await bench.until(lambda: bench.world.log == ["first"])
+    _, answer = await bench.ask("size web 4")
+    assert "Cleo has been at it" in str(answer.document)
+    held = sticky_locks.StickyLock("lab/shop", "lab", cleo.actor, cleo.person, "migration", now())
+    await bench.store.write(lambda db: sticky_locks.lock(db, held))
+    _, answer = await bench.ask("size other 4")
+    assert answer.document.headline == "lab/shop is locked by Cleo"
+    bench.world.gate.set()
+    assert await ended(bench, first.request) is State.DONE
 
 
 async def test_the_holder_of_a_lock_may_act(bench: Rig) -> None:
