@@ -220,7 +220,7 @@ class Lab:
 
     # -- what tests ask of it ----------------------------------------------------------------
 
-    def api(self, method: str, path: str, body: Json | None = None, timeout: float = 10) -> Json:
+    def api(self, method: str, path: str, body: Json | None = None, timeout: float = 30) -> Json:
         """One request as the administrator; a patch is a merge patch.
 
         Raises:

@@ -25,7 +25,8 @@ JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
-PATIENCE = 20.0
+PATIENCE = 50.0
+"""Seconds for what a server does by and by; on a busy machine that is long."""
 
 
 class Api:
@@ -58,7 +59,7 @@ class Api:
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context),
             headers={"User-Agent": "contract/1"},
-            timeout=aiohttp.ClientTimeout(total=PATIENCE * 2),
+            timeout=aiohttp.ClientTimeout(total=PATIENCE),
         ) as session:
             yield cls(session, cluster["server"], namespace, _bearer(user["token"]))
 

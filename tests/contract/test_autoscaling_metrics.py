@@ -55,7 +55,7 @@ def use(
         yield use
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_a_load_above_the_target_is_met_with_the_computed_size(
     api: Api, client: KubeClient, use: Use, workload: Make
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tests.contract.client import MERGE, Api, Json
+from tests.contract.client import MERGE, PATIENCE, Api, Json
 from tests.contract.conftest import Cluster
 
 Make = Callable[..., Json]
@@ -23,7 +23,7 @@ async def test_everything_since_a_version_in_order(api: Api, config_map: Make) -
     new = await api("PATCH", f"{path}/one", {"data": {"a": "2"}}, kind=MERGE)
     await api("DELETE", f"{path}/one")
     only = {"fieldSelector": "metadata.name=one", "resourceVersion": since}
-    async with asyncio.timeout(10), api.watching(path, **only) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **only) as events:
         seen = [await anext(events) for _ in range(3)]
     assert [event["type"] for event in seen] == ["ADDED", "MODIFIED", "DELETED"]
     assert seen[0]["object"] == made
@@ -36,7 +36,7 @@ async def test_without_a_version_the_state_comes_first(api: Api, config_map: Mak
     path = api.path("configmaps")
     for name in ("one", "two"):
         await api("POST", path, config_map(name, labels={"mine": "yes"}), expect=201)
-    async with asyncio.timeout(10), api.watching(path, labelSelector="mine") as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, labelSelector="mine") as events:
         seen = [await anext(events) for _ in range(2)]
         assert {event["object"]["metadata"]["name"] for event in seen} == {"one", "two"}
         assert {event["type"] for event in seen} == {"ADDED"}
@@ -51,7 +51,7 @@ async def test_an_object_enters_and_leaves_a_selection(api: Api, config_map: Mak
     for labels in ({"shown": "yes"}, {"shown": "yes", "more": "1"}, {"shown": None}):
         await api("PATCH", f"{path}/one", {"metadata": {"labels": labels}}, kind=MERGE)
     query = {"labelSelector": "shown=yes", "resourceVersion": since}
-    async with asyncio.timeout(10), api.watching(path, **query) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **query) as events:
         seen = [await anext(events) for _ in range(3)]
     assert [event["type"] for event in seen] == ["ADDED", "MODIFIED", "DELETED"]
     # What leaves is shown as it last was inside.
@@ -74,7 +74,7 @@ async def test_a_streamed_list_ends_with_a_marked_bookmark(
         said = await api.fails("GET", path, expect=422, watch="true", **query)
         assert said["details"]["causes"][0]["field"] == "sendInitialEvents"
         return
-    async with asyncio.timeout(10), api.watching(path, **query) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **query) as events:
         first, mark = await anext(events), await anext(events)
         assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "one")
         assert mark["type"] == "BOOKMARK"
@@ -96,7 +96,7 @@ async def test_a_streamed_list_must_say_how_fresh(api: Api) -> None:
 async def test_a_version_that_was_forgotten(api: Api, cluster: Cluster) -> None:
     await cluster.forget()
     path = api.path("configmaps")
-    async with asyncio.timeout(10), api.watching(path, resourceVersion="1") as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, resourceVersion="1") as events:
         event = await anext(events)
     assert event["type"] == "ERROR"
     assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
@@ -107,7 +107,7 @@ async def test_a_watch_ends_when_its_time_is_over(api: Api) -> None:
     path = api.path("configmaps")
     since = await version(api, path)
     query = {"timeoutSeconds": "1", "resourceVersion": since, "labelSelector": "never"}
-    async with asyncio.timeout(10), api.watching(path, **query) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **query) as events:
         assert [event async for event in events if event["type"] != "BOOKMARK"] == []
 
 
@@ -131,7 +131,7 @@ async def test_bookmarks_come_only_when_asked_for(
 
 async def kinds(api: Api, path: str, **query: str) -> list[str]:
     """The types of all events of a watch that the server ends."""
-    async with asyncio.timeout(10), api.watching(path, **query) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **query) as events:
         return [event["type"] async for event in events]
 
 
@@ -141,5 +141,5 @@ async def test_one_object_by_name(api: Api, config_map: Make) -> None:
     for name in ("one", "two"):
         await api("POST", path, config_map(name), expect=201)
     query = {"resourceVersion": since, "fieldSelector": "metadata.name=two"}
-    async with asyncio.timeout(10), api.watching(path, **query) as events:
+    async with asyncio.timeout(PATIENCE), api.watching(path, **query) as events:
         assert (await anext(events))["object"]["metadata"]["name"] == "two"

@@ -37,6 +37,10 @@ class Ran:
 class Bot:
     """One bot process. Its modules are imported once for all bots of a test run, then forked.
 
+    Args:
+        config: Its configuration.
+        patience: Seconds of silence after which a test gives up.
+
     Attributes:
         left: What it found at its start and took to the end: boundaries passed there.
         ended: All requests on record as ended when it was ready.
@@ -44,7 +48,7 @@ class Bot:
 
     _context = multiprocessing.get_context("forkserver")
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, *, patience: float = PATIENCE) -> None:
         self._context.set_forkserver_preload(["tests.kill.child", "bot.main", "commands.deploy"])
         self.line, theirs = self._context.Pipe()
         self.process: ForkServerProcess = self._context.Process(
@@ -53,6 +57,7 @@ class Bot:
         self.process.start()
         theirs.close()
         self.left = Ran("", (), None)
+        self._patience = patience
         self._asked = 0
         self._answers: dict[int, Ran] = {}
         self.ended: list[dict[str, Any]] = []
@@ -96,7 +101,7 @@ class Bot:
     def reach(self, step: str, edge: str) -> str:
         """Waits for a boundary of a step whose name begins so; returns the request's id."""
         while True:
-            assert self.line.poll(PATIENCE), f"the bot did not come to {edge} {step!r}"
+            assert self.line.poll(self._patience), f"the bot did not come to {edge} {step!r}"
             message = self.line.recv()
             assert "ended" not in message, message["ended"]
             request, name, passed = message.get("edge", ("", "", ""))
@@ -130,7 +135,8 @@ class Bot:
     def _until(self, kind: str) -> tuple[Ran, Any]:
         request, edges = "", []
         while True:
-            assert self.line.poll(PATIENCE), f"the bot said nothing for {PATIENCE:.0f} s: {edges}"
+            said = self.line.poll(self._patience)
+            assert said, f"the bot said nothing for {self._patience:.0f} s: {edges}"
             try:
                 message = self.line.recv()
             except (EOFError, ConnectionError):

@@ -22,14 +22,14 @@ from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.kinds import DEPLOYMENT
 from integrations.kubernetes.sdk import Access
 from tests.bot.changes.conftest import HOUR, Scene
-from tests.cluster.build import Builder
+from tests.cluster.build import Builder, tools
 from tests.cluster.fixtures import need
 from tests.cluster.lab import Lab
 from tests.cluster.metrics import metrics_server
 from tests.commands.world import World
 from tests.lab.grounds import kubectl
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 IMAGE = "example.com/web:1"
 
@@ -92,7 +92,7 @@ async def test_each_thing_that_people_do_with_kubectl_is_told_once(lab: Lab, sce
     # kubectl calls itself by its file's name, which here has a version.
     who = [one.manager.split("-f")[0] for one in (made, scaled, image, again, env)]
     assert who[0] == "kubectl-create"
-    assert who[1].startswith("kubectl-1.35")
+    assert who[1].startswith(f"kubectl-{tools()['kubectl'].version}")
     assert who[2:] == ["kubectl-set", "kubectl-rollout", "kubectl-set"]
     assert {one.app for one in await scene.seen()} == {"tiny"}
     assert len(await scene.seen()) == 5

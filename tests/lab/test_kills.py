@@ -22,7 +22,7 @@ from tests.kill.rounds import Rounds
 from tests.kill.test_helm import WORKS, Work, ended_right
 from tests.lab.conftest import helm_settings
 from tests.lab.databases import databases
-from tests.lab.grounds import NAMESPACE, Grounds, wait_for
+from tests.lab.grounds import NAMESPACE, PATIENCE, Grounds, wait_for
 from tests.lab.stall import stalled
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.helm, pytest.mark.timeout(300)]
@@ -34,7 +34,7 @@ def start(grounds: Grounds) -> Iterator[Start]:
     running: list[Bot] = []
 
     def begin(config: Path) -> Bot:
-        bot = Bot(config)
+        bot = Bot(config, patience=PATIENCE)
         running.append(bot)
         return bot
 

@@ -21,7 +21,7 @@ from tests.commands.conftest import store  # noqa: F401
 from tests.commands.test_alerts import DOWN
 from tests.commands.test_silence import HOSTILE, held
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
 
 class RealAlarms(Alarms):

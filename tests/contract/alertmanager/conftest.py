@@ -103,7 +103,7 @@ class Manager:
         async def enough() -> bool:
             return len(self.hook.of(self.name)) >= number
 
-        await eventually(enough, timeout=20, pause=0.02)
+        await eventually(enough, pause=0.02)
         return self.hook.of(self.name)
 
     async def silence(self, **changes: Any) -> str:

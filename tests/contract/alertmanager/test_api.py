@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.alertmanager.alerts import fingerprint
 from tests.contract.alertmanager.conftest import Manager
+from tests.contract.client import PATIENCE
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -118,7 +119,7 @@ async def test_an_alert_without_an_end_is_given_one(manager: Manager) -> None:
 async def test_groups(manager: Manager) -> None:
     await manager.fire(pod="server-1")
     query = {"filter": f'alertname="{manager.name}"'}
-    async with asyncio.timeout(20):  # it groups what it was given a moment later
+    async with asyncio.timeout(PATIENCE):  # it groups what it was given a moment later
         while not (groups := (await manager.ask("GET", "alerts/groups", **query))[1]):
             await asyncio.sleep(0.05)
     (group,) = groups

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sandbox.alertmanager.alerts import fingerprint
 from tests.contract.alertmanager.conftest import TOKEN, Manager
+from tests.contract.client import PATIENCE
 
 ZERO = "0001-01-01T00:00:00Z"
 
@@ -141,8 +142,9 @@ async def test_what_is_silenced_is_not_told_and_is_afterwards(manager: Manager) 
     other = [{**manager.alert(datetime.now(UTC))}]
     other[0]["labels"] = {"alertname": f"{manager.name}Other"}
     await manager.put(other)
-    while not manager.hook.of(f"{manager.name}Other"):
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while not manager.hook.of(f"{manager.name}Other"):
+            await asyncio.sleep(0.02)
     assert manager.hook.of(manager.name) == []
     status, _ = await manager.ask("DELETE", f"silence/{silence}")
     assert status == 200

@@ -92,7 +92,7 @@ def test_kube_state_metrics(
     _furnish(lab)
     wanted = ("kube_pod_container_status_ready", "kube_statefulset_replicas", "kube_daemonset_")
     lab_state.process.wait_until(
-        lambda: all(f"\n{name}" in lab_state.text("/metrics") for name in wanted), 30
+        lambda: all(f"\n{name}" in lab_state.text("/metrics") for name in wanted)
     )
     told = real(lab_state.text("/metrics"))
     lab.api("DELETE", "/api/v1/namespaces/exporters")

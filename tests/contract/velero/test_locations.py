@@ -81,7 +81,7 @@ async def test_a_download_says_soon_that_the_store_is_away(hands: Hands, away: L
     began = time.monotonic()
     with pytest.raises(DownloadFailed, match="cannot be reached"):
         await hands.velero.results("Backup", hands.name("before"))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < hands.world.soon
 
 
 async def test_a_store_gone_unnoticed_fails_the_backup(hands: Hands) -> None:

@@ -15,11 +15,11 @@ from integrations.kubernetes.errors import NotFound
 from integrations.kubernetes.kinds import Kind
 from integrations.velero import kinds
 from integrations.velero.client import Velero
+from tests.contract.client import PATIENCE
 
 Json = dict[str, Any]
 Act = Callable[[], Awaitable[None]]
 
-PATIENCE = 30.0
 APP = {"app": "parseserver"}
 
 
@@ -35,6 +35,8 @@ class World:
         store_back: It can be again, with all that it had.
         server_stop: Velero's server processes nothing from now on.
         server_start: It goes on, as after a restart: it looks at everything at once.
+        soon: Seconds until somebody is told that a server or the store is away: ten are promised;
+            real servers, which take processor time from each other, get twice that.
     """
 
     name: str
@@ -44,6 +46,10 @@ class World:
     store_back: Act
     server_stop: Act
     server_start: Act
+
+    @property
+    def soon(self) -> float:
+        return 10 if self.name == "sandbox" else 20
 
 
 class Hands:

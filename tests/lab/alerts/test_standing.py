@@ -18,7 +18,7 @@ from tests.lab.alerts.guard import SILENCE, TOKEN
 from tests.lab.alerts.scene import Scene, asked, text_of
 from tests.lab.grounds import NAMESPACE
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
 
 ALERT = "DeploymentWithoutPods"
 SILENT = "No heartbeat from Alertmanager"
@@ -95,21 +95,26 @@ async def test_a_silence_made_in_the_thread_is_alertmanagers(scene: Scene) -> No
         assert made["createdBy"] == "alice"
         left = datetime.fromisoformat(made["endsAt"]) - datetime.now(UTC)
         assert 3500 < left.total_seconds() <= 3600
-        assert await status(scene) == ("suppressed", [made["id"]])
+        await becomes(scene, "suppressed", [made["id"]])
         await scene.until(lambda: "Silenced until" in text_of(root))
 
         await scene.slack.click("alice", root, "Unsilence")
         await scene.answered(root, "Not silenced any more")
         assert [one["status"]["state"] for one in await scene.silences()] == ["expired"]
-        assert await status(scene) == ("active", [])
+        await becomes(scene, "active", [])
         await scene.kubectl("delete", "deployment", "idle")
         await scene.until(lambda: f"Over: {ALERT}" in text_of(root))
         assert scene.roots(ALERT) == [root]
 
 
-async def status(scene: Scene) -> tuple[str, list[str]]:
-    """What Alertmanager does with the alert, and because of which silences."""
+async def becomes(scene: Scene, state: str, silences: list[str]) -> None:
+    """Wait until this is what Alertmanager does with the alert, and because of what."""
     filters = f"/api/v2/alerts?filter=alertname={ALERT}&filter=namespace={NAMESPACE}"
-    found: list[Json] = await scene.seen(lambda: scene.guard.alertmanager.json(filters))
-    (one,) = found
-    return one["status"]["state"], one["status"]["silencedBy"]
+
+    def so() -> bool:
+        found: list[Json] = scene.guard.alertmanager.json(filters)
+        return [(one["status"]["state"], one["status"]["silencedBy"]) for one in found] == [
+            (state, silences)
+        ]
+
+    await scene.seen(so)

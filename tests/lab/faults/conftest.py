@@ -15,7 +15,7 @@ from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS, Lab
 from tests.kill.bots import Bot, Start
 from tests.lab.conftest import Said, Site
-from tests.lab.grounds import Grounds, grounds_on
+from tests.lab.grounds import PATIENCE, Grounds, grounds_on
 
 LINES = (
     ("status", "parse"),
@@ -114,7 +114,7 @@ def start(hurt: Grounds) -> Iterator[Start]:
     running: list[Bot] = []
 
     def begin(config: Path) -> Bot:
-        bot = Bot(config)
+        bot = Bot(config, patience=PATIENCE)
         running.append(bot)
         return bot
 

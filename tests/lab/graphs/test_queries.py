@@ -28,7 +28,7 @@ from tests.cluster.monitoring import (
 from tests.cluster.monitoring_fixtures import lab_state, machine, monitoring_tools  # noqa: F401
 from tests.lab.graphs.absent import ABSENT
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 CATALOGUE = load()
 
@@ -107,7 +107,7 @@ def lines(server: Server, graph: Graph, app: AppPods | None = None) -> dict[str,
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in ABSENT])
 def test_a_graph_has_data(server: Server, name: str) -> None:
-    server.process.wait_until(lambda: bool(lines(server, CATALOGUE[name])), 30)
+    server.process.wait_until(lambda: bool(lines(server, CATALOGUE[name])))
 
 
 @pytest.mark.parametrize("name", ABSENT)
@@ -131,7 +131,7 @@ def test_the_numbers_are_those_of_the_cluster(server: Server) -> None:
             and max(lines(server, CATALOGUE["app-restarts"], AppPods(NAMESPACE)).values()) >= 1
         )
 
-    server.process.wait_until(told, 30)
+    server.process.wait_until(told)
 
 
 def test_the_use_of_a_pod_is_what_it_uses(server: Server) -> None:
@@ -139,7 +139,7 @@ def test_the_use_of_a_pod_is_what_it_uses(server: Server) -> None:
         found = lines(server, CATALOGUE["app-cpu"])
         return len(found) == 2 and all(0.1 < value < 0.18 for value in found.values())
 
-    server.process.wait_until(used, 30)
+    server.process.wait_until(used)
     assert set(lines(server, CATALOGUE["app-memory"]).values()) == {2**20}
 
 

@@ -11,7 +11,7 @@ from tests.cluster.fixtures import need
 from tests.cluster.lab import SERVERS
 from tests.cluster.recovery import TOOLS, ObjectStore
 from tests.kill.bots import Bot, Ran
-from tests.kill.practice import wait_for
+from tests.lab.grounds import PATIENCE, wait_for
 from tests.lab.recovery.ward import Ward, ward_in
 
 
@@ -46,7 +46,7 @@ class Desk:
 
     def start(self) -> Bot:
         """A bot on this state; it first ends what an earlier one left."""
-        self.bot = Bot(self.config).ready()
+        self.bot = Bot(self.config, patience=PATIENCE).ready()
         self.bots.append(self.bot)
         return self.bot
 
@@ -69,6 +69,11 @@ class Desk:
         return text
 
     def fails(self, *words: str, within: float = 60) -> str:
+        """Run a command that must fail, in time.
+
+        A busy machine gets twice the seconds that are promised.
+        """
+        within *= 2
         state, text = self.ask(*words, within=within)
         assert state != "done", text
         return text
@@ -77,7 +82,7 @@ class Desk:
         """A new backup of the app; returns its name."""
         before = set(self.ward.velero_has("backups"))
         # Velero looks at its storage once a minute, and on a busy machine a look can fail.
-        wait_for(self._stored, "the storage is available", seconds=90)
+        wait_for(self._stored, "the storage is available")
         self.works("backup", "create", "parse")
         (name,) = set(self.ward.velero_has("backups")) - before
         return name

@@ -61,7 +61,7 @@ def test_a_backup_whose_content_is_not_in_the_store(parse: Desk) -> None:
 def test_words_that_are_no_names(desk: Desk, word: str) -> None:
     before = restores(desk.ward)
     for line in (("restore", word), ("backup", "describe", word), ("backup", "delete", word)):
-        assert desk.ask(*line, within=5)[0] != "done"
+        assert desk.ask(*line, within=30)[0] != "done"
     assert restores(desk.ward) == before
 
 
