@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from tests.cluster import servers
-from tests.cluster.build import Builder
+from tests.cluster.build import Builder, tools
 from tests.cluster.lab import Lab, Refused
 from tests.cluster.process import Ledger, Process, free_port
 
@@ -231,7 +231,8 @@ def location(
 def deployment() -> Json:
     """Restores read the server's own Deployment; without it each ends PartiallyFailed."""
     labels = {"component": "velero"}
-    container = {"name": "velero", "image": "velero/velero:v1.18.3"}
+    image = f"velero/velero:v{tools()['velero'].version}"
+    container = {"name": "velero", "image": image}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     return {
         "metadata": {"name": "velero", "labels": labels},

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.alertmanager import notifying as alertmanager
+from sandbox.kube import server as kubernetes
+from sandbox.prometheus import api as prometheus
+from sandbox.velero import site as velero
 from tests.cluster.build import HERE, Builder, BuildError, tools
 
 GO = """#!/bin/sh
@@ -71,6 +75,16 @@ def test_every_program_has_a_version_from_its_module() -> None:
     assert found["kubectl"] == found["kube-apiserver"]
     assert found["helm4"].startswith("4.")
     assert {"etcd", "kwok", "minio", "prometheus", "promtool", "velero"} <= set(found)
+
+
+def test_the_practice_world_is_of_the_versions_that_it_is_compared_with() -> None:
+    found = {name: tool.version for name, tool in tools(HERE).items()}
+    assert f"v{found['kube-apiserver']}" == kubernetes.VERSION
+    assert f"v{found['velero']}" == velero.VERSION
+    assert found["alertmanager"] == alertmanager.VERSION
+    # Prometheus 3.8.1 is the module v0.308.1.
+    major, minor, patch = prometheus.VERSION.split(".")
+    assert found["prometheus"] == f"0.{major}{minor.zfill(2)}.{patch}"
 
 
 def test_a_program_is_built_once(root: Path, builder: Callable[[], Builder]) -> None:

@@ -22,14 +22,17 @@ from sandbox.cluster import PracticeCluster
 from sandbox.kube.controllers import Pace
 from sandbox.kube.server import VERSION
 from tests.cluster.fixtures import lab, older_lab  # noqa: F401
-from tests.cluster.lab import Lab
+from tests.cluster.lab import OLDER, Lab
 from tests.contract.client import Api, Json
 from tests.contract.people import People
 
 QUICK = Pace().scaled(0.05)
 VALUE = re.compile(r'Invalid value: ([\w.\[\]]*\{.*?\}|\[.*?\]|"?null"?|"[^"]*")(?=: )')
-WORLDS = {"sandbox": "", "lab": "lab", "lab-1.33": "older_lab"}
+WORLDS = {"sandbox": "", "lab": "lab", f"lab-{OLDER}": "older_lab"}
 """Each world, and the fixture that starts it once for all tests."""
+
+REAL = pytest.mark.timeout(180)
+"""For real servers, whose start counts for the first test of them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Cluster:
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(name, marks=[pytest.mark.lab] if by else []) for name, by in WORLDS.items()
+        pytest.param(name, marks=[pytest.mark.lab, REAL] if by else [])
+        for name, by in WORLDS.items()
     ],
 )
 def world(

@@ -17,8 +17,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.build import tools
+from tests.cluster.lab import OLDER
+
 ROOT = Path(__file__).parents[2]
-WORLDS = {"sandbox": "practice", "lab": "real 1.35", "lab-1.33": "real 1.33"}
+NEWEST = ".".join(tools()["kube-apiserver"].version.split(".")[:2])
+WORLDS = {"sandbox": "practice", "lab": f"real {NEWEST}", f"lab-{OLDER}": f"real {OLDER}"}
 """Column heads by world."""
 
 _NAME = re.compile(
