@@ -118,14 +118,15 @@ def prune(db: Database, now: int, days: int = KEEP_DAYS) -> dict[str, int]:
     return {
         "requests": requests.prune(db, before),
         "outbox": outbox.prune(db, before, now - SPENT_DAYS * 86_400_000_000),
-        "messages": messages.prune(db, before),
-        "offers": offers.prune(db, before),
         "threads": alert_threads.prune(db, before),
         "outside changes": outside_changes.prune(db, before),
         "alert acts": alert_acts.prune(db, before),
         "alerts": alerts.prune(db, before),
         "ended alerts": alert_past.forget(db, before),
         "storms": storms.prune(db, before),
+        # After the threads: what is kept of them can be edited and found.
+        "messages": messages.prune(db, before),
+        "offers": offers.prune(db, before),
     }
 
 

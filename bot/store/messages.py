@@ -53,12 +53,11 @@ def forget(db: Database, message_key: str) -> bool:
 
 
 def prune(db: Database, before: int) -> int:
-    """Deletes handles made before that moment, unless their thread is still open."""
+    """Deletes handles made before that moment, unless their thread is still kept."""
     return changed(
         db,
         """DELETE FROM messages WHERE created_at < ? AND message_key NOT IN
-        (SELECT message_key FROM alert_threads WHERE closed_at IS NULL
-        UNION SELECT message_key FROM episodes WHERE closed_at IS NULL
-        UNION SELECT id FROM storms WHERE closed_at IS NULL)""",
+        (SELECT message_key FROM alert_threads UNION SELECT message_key FROM episodes
+        UNION SELECT id FROM storms)""",
         [before],
     )

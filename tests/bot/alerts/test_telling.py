@@ -542,6 +542,29 @@ async def test_pruning_leaves_what_an_open_thread_and_an_open_summary_need(
     assert all([await store.read(lambda db, t=t: offers.get(db, t)) for t in tokens])
 
 
+async def test_a_thread_that_was_open_for_long_and_is_just_over_can_still_be_edited(
+    desk: Desk, room: Room, store: Store, clock: Clock
+) -> None:
+    desk.extras = Extras(acts=(Act("Ack", "ack it"),))
+    await desk.notify(alert(START))
+    await desk.tell()
+    (key,) = room.roots
+    handle = messages.Handle(key, "T1", "C1", "1.1", START)
+    await store.write(lambda db: messages.put(db, handle))
+    clock.now += 100 * 86_400_000_000
+    await desk.notify(alert(START, ended=clock.now))
+    token = pressed(room.roots[key][0])[0].token
+
+    async def kept(days: int) -> tuple[bool, bool]:
+        at = clock.now + days * 86_400_000_000
+        await store.write(lambda db: backup.prune(db, at))
+        found = await store.read(lambda db: (messages.get(db, key), offers.get(db, token)))
+        return found[0] is not None, found[1] is not None
+
+    assert await kept(1) == (True, True)
+    assert await kept(91) == (False, False)
+
+
 def fingerprint(n: int) -> str:
     return str(alert(0, alertname=f"Rule{n}", team="a")["fingerprint"])
 
