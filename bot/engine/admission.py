@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot import grammar
 from bot.context import Asker, Target
 from bot.engine import buttons, messages
-from bot.engine.parts import Parts, asker_of, origin_of, place_of
+from bot.engine.parts import Parts, asker_of, event_of, origin_of, place_of
 from bot.engine.ports import Admission, Answer, Incoming, Press
 from bot.errors import Denied, OnpremError, Refused
 from bot.spec import Command, Effect
@@ -162,19 +162,8 @@ class Admissions:
         """Ends a request that must never run, inside the caller's transaction."""
         moved = requests.transition(db, request.id, State.LOST, expect=states, finished_at=now)
         if moved:
-            self._parts.note(
-                db,
-                AuditEvent(
-                    Kind.OUTCOME,
-                    request.actor,
-                    request.person,
-                    request.command,
-                    request.cluster,
-                    place_of(request),
-                    request.id,
-                    {"state": str(State.LOST)},
-                ),
-            )
+            body = {"state": str(State.LOST)}
+            self._parts.note(db, event_of(Kind.OUTCOME, request, asker_of(request), body))
         return moved
 
     async def _press(self, press: Press) -> Admission:
@@ -276,19 +265,7 @@ class Admissions:
         def work(db: Database) -> bool:
             if not requests.insert(db, request):
                 return False
-            parts.note(
-                db,
-                AuditEvent(
-                    Kind.INTENT,
-                    asker.actor,
-                    asker.person,
-                    command.name,
-                    target.cluster,
-                    place_of(target),
-                    request.id,
-                    {"text": request.text},
-                ),
-            )
+            parts.note(db, event_of(Kind.INTENT, request, asker, {"text": request.text}))
             return True
 
         if not await parts.store.write(work):

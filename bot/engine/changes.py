@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,17 @@ from bot import approvals
 from bot.context import Asker, Plan, Weight
 from bot.durable import Durable
 from bot.engine import buttons, messages
+from bot.engine.claiming import UNDECIDED, busy, claim
 from bot.engine.freezes import frozen
-from bot.engine.parts import Parts, asker_of, place_of, plan_json
+from bot.engine.parts import Parts, asker_of, event_of, plan_json
 from bot.engine.ports import Answer, Notice
 from bot.engine.running import Running, ended_json
 from bot.engine.turns import Turns
-from bot.errors import Busy, Denied, Drifted, OnpremError, Refused
-from bot.locks import LockPath
+from bot.errors import Denied, Drifted, OnpremError, Refused
 from bot.render.document import Actions, Button, Document, Note
 from bot.spec import Command
-from bot.store import locks, requests, sticky_locks
-from bot.store.audit import AuditEvent, Kind
+from bot.store import locks, requests
+from bot.store.audit import Kind
 from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 PLAN_SECONDS = 30.0
 QUESTION_SECONDS = 900
-# A plan only reads, so its beginning needs no mark; `planning` is a question that was answered,
-# marked with the use of its button.
-UNDECIDED = frozenset({State.ACKED, State.PLANNING})
 
 Decoded = tuple[Command[Any, Any], Any]
 
@@ -177,7 +174,8 @@ class Changes:
     ) -> Answer | None:
         """Runs what was planned from the moment `began` on, or refuses it."""
         # What takes no lock, such as `cancel` and `unlock`, has to work in a freeze as well.
-        refusal: OnpremError | None = frozen(self._parts, request) if command.locks else None
+        parts, endings, holds = self._parts, self._running.endings, command.locks
+        refusal: OnpremError | None = frozen(parts, request) if holds else None
         if refusal is not None:
             return await self._refuse(request, refusal)
 
@@ -185,8 +183,8 @@ class Changes:
 
         async def take() -> bool:
             nonlocal refusal, taken
-            refusal = await self._parts.store.write(
-                lambda db: self._take(db, request, command, plan, began, confirmed_by)
+            refusal = await parts.store.write(
+                lambda db: claim(db, parts, endings, request, plan, holds, began, confirmed_by)
             )
             if taken := refusal is None:
                 self._running.fresh(request.id)
@@ -205,71 +203,10 @@ class Changes:
     ) -> OnpremError:
         """Why there is no plan: often because a change that is under way was seen half done."""
         if command.locks:
-            path = LockPath.of(request.cluster, request.namespace, request.app).text
             now = self._parts.clock()
-            busy = await self._parts.store.read(
-                lambda db: _busy(db, held, now) if (held := locks.holder(db, path)) else None
-            )
-            if busy is not None:
-                return busy
+            if found := await self._parts.store.read(lambda db: busy(db, request, now)):
+                return found
         return self._parts.translate(error)
-
-    def _take(
-        self,
-        db: Database,
-        request: Request,
-        command: Command[Any, Any],
-        plan: Plan,
-        began: int,
-        confirmed_by: str,
-    ) -> OnpremError | None:
-        """Locks the target and marks the request as running, in one transaction."""
-        parts, now = self._parts, self._parts.clock()
-        if command.locks:
-            place = LockPath.of(request.cluster, request.namespace, request.app)
-            path = place.text
-            sticky = sticky_locks.blocking(db, path, now, request.person)
-            if sticky:
-                holder = requests.called(db, sticky.actor, sticky.person)
-                return Busy(
-                    f"{sticky.path} is locked by {holder}",
-                    why=sticky.reason,
-                    hint=f"Ask them, or an administrator can `unlock {sticky.path}`",
-                )
-            lock = locks.OperationLock(
-                path,
-                request.id,
-                request.cluster,
-                request.actor,
-                request.person,
-                plan.summary,
-                now,
-            )
-            if held := locks.acquire(db, lock):
-                return _busy(db, held, now)
-            if self._running.endings.after(place, began):
-                locks.release(db, request.id)
-                return Drifted(
-                    "Not run",
-                    why=f"another operation on {path} ended while this one was planned",
-                    hint="Nothing was changed; ask again",
-                )
-        moved = requests.transition(
-            db,
-            request.id,
-            State.RUNNING,
-            expect=UNDECIDED,
-            started_at=now,
-            confirmed_by=confirmed_by,
-            plan=plan_json(plan),
-            fingerprint=plan.fingerprint(request.command, request.params),
-        )
-        if not moved:
-            locks.release(db, request.id)
-            return Refused("It is no longer waiting", hint="See `jobs` for what became of it")
-        body = {"confirmed_by": confirmed_by, **plan_json(plan)}
-        parts.note(db, _event(Kind.PLAN, request, asker_of(request), body))
-        return None
 
     async def _nothing(self, request: Request, plan: Plan) -> Answer:
         document = Document.of(
@@ -321,7 +258,7 @@ class Changes:
                 return None
             locks.release(db, request.id)
             kind = Kind.DENIED if isinstance(error, Denied) else Kind.OUTCOME
-            parts.note(db, _event(kind, request, who, reason))
+            parts.note(db, event_of(kind, request, who, reason))
             kept = buttons.fill(db, document, request, now, now + 86_400_000_000)
             notice = Notice(request.id, kept, final=True)
             if not quiet:
@@ -339,20 +276,3 @@ class Changes:
 
 async def _true() -> bool:
     return True
-
-
-def _event(kind: Kind, request: Request, who: Asker, body: Mapping[str, Any]) -> AuditEvent:
-    place = place_of(request)
-    return AuditEvent(
-        kind, who.actor, who.person, request.command, request.cluster, place, request.id, body
-    )
-
-
-def _busy(db: Database, held: locks.OperationLock, now: int) -> Busy:
-    """Says who holds a target, since when and for what."""
-    who, seconds = requests.called(db, held.actor, held.person), (now - held.since) / 1e6
-    return Busy(
-        f"{held.path} is busy",
-        why=f"{who} has been at it for {seconds:.0f} s: {held.what} (job {held.request_id})",
-        hint=f"Wait for it, or stop it with `cancel {held.request_id}`",
-    )

@@ -13,13 +13,13 @@ from bot.durable import Durable
 from bot.engine import buttons, messages
 from bot.engine.admission import Admissions
 from bot.engine.changes import Changes
-from bot.engine.parts import Parts, asker_of
+from bot.engine.parts import Parts, asker_of, event_of
 from bot.engine.ports import Admission, Answer, Incoming, Notice, Press
 from bot.engine.running import Running, answer
 from bot.engine.turns import Turns
 from bot.errors import OnpremError, Refused
 from bot.store import approvals, requests
-from bot.store.audit import AuditEvent, Kind
+from bot.store.audit import Kind
 from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
@@ -142,11 +142,7 @@ class Engine:
         def work(db: Database) -> Request | None:
             found = requests.get(db, request_id)
             if found is not None and requests.ask_cancel(db, request_id, by.actor, now):
-                place = "/".join(part for part in (found.namespace, found.app) if part)
-                event = AuditEvent(
-                    Kind.CANCEL, by.actor, by.person, found.command, found.cluster, place, found.id
-                )
-                self._parts.note(db, event)
+                self._parts.note(db, event_of(Kind.CANCEL, found, by))
             return found
 
         request = await self._parts.store.write(work)

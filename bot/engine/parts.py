@@ -13,6 +13,7 @@ from bot.engine.offers import Offers
 from bot.engine.ports import Notice, Observer, Replier
 from bot.errors import OnpremError
 from bot.spec import Command
+from bot.store.audit import AuditEvent, Kind
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from bot.desk import Desk
     from bot.permissions import Decision
     from bot.render.plot import Artist
-    from bot.store.audit import AuditEvent, AuditLog
+    from bot.store.audit import AuditLog
     from bot.store.db import Store
     from bot.store.requests import Request
     from bot.tasks import Tasks
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,14 @@ def asker_of(request: Request) -> Asker:
 def place_of(what: Request | Target) -> str:
     """The audit log's target: `namespace/app`, as far as there are any."""
     return "/".join(part for part in (what.namespace, what.app) if part)
+
+
+def event_of(
+    kind: Kind, request: Request, who: Asker, body: Mapping[str, Any] = _NOTHING
+) -> AuditEvent:
+    """A row of the audit log about a request."""
+    place, act = place_of(request), request.command
+    return AuditEvent(kind, who.actor, who.person, act, request.cluster, place, request.id, body)
 
 
 def origin_of(asker: Asker, origin: Mapping[str, Any], **given: Any) -> dict[str, Any]:

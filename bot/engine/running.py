@@ -16,7 +16,7 @@ from bot.durable import Journal
 from bot.engine import buttons, messages
 from bot.engine.live import Live
 from bot.engine.operation import Operation
-from bot.engine.parts import Parts, asker_of, place_of
+from bot.engine.parts import Parts, asker_of, event_of
 from bot.engine.ports import Answer, Notice
 from bot.engine.recording import StoredRecord
 from bot.engine.turns import Turns
@@ -25,7 +25,7 @@ from bot.locks import Endings, LockPath
 from bot.render.document import Document, Note, to_json
 from bot.spec import Command
 from bot.store import locks, processes, requests
-from bot.store.audit import AuditEvent, Kind
+from bot.store.audit import Kind
 from bot.store.requests import Request, State
 
 if TYPE_CHECKING:
@@ -252,22 +252,9 @@ class Running:
             path = LockPath.of(request.cluster, request.namespace, request.app)
             self.endings.note(path, now)
         processes.clear(db, request.id)
-        asker = asker_of(request)
         body = {"state": str(ending.state), "summary": ending.document.headline}
         body |= {"why": ending.why} if ending.why else {}
-        parts.note(
-            db,
-            AuditEvent(
-                Kind.OUTCOME,
-                asker.actor,
-                asker.person,
-                request.command,
-                request.cluster,
-                place_of(request),
-                request.id,
-                body,
-            ),
-        )
+        parts.note(db, event_of(Kind.OUTCOME, request, asker_of(request), body))
         kept = buttons.fill(db, ending.document, request, now, now + TOKEN_LIFE)
         notice = Notice(request.id, kept, final=True)
         if tell:
