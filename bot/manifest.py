@@ -17,7 +17,7 @@ SCOPES = {
     "chat:write": "answers, progress, alerts",
     "commands": "the slash command",
     "files:write": "long output and pictures",
-    "im:write": "private files",
+    "im:write": "private files, answers whose channel is gone",
     "usergroups:read": "rules for user groups",
     "users:read": "names, time zones, guests",
 }

@@ -14,6 +14,7 @@ from bot.slack.refusals import told
 from bot.store import messages, outbox
 from bot.store.db import Store
 
+ASKED = "You asked in <#{channel}>, where I cannot answer."
 INVITE = "I am not in this channel. Invite me with `/invite` to let everybody here see changes."
 
 
@@ -98,11 +99,13 @@ class Delivery:
     async def aside(self, entry: outbox.Entry, code: str) -> bool:
         """Shows a message to the asker alone, where it could not be posted, if there is a way.
 
+        Nobody looks into an archived channel any more.
+
         Raises:
             Setback: Slack was not reached.
         """
         url = str(entry.payload.get("url") or "")
-        if not url or entry.kind == "file":
+        if not url or entry.kind == "file" or code == "is_archived":
             return False
         invited = code in ("not_in_channel", "channel_not_found")
         note = {"type": "context", "elements": [{"type": "mrkdwn", "text": INVITE}]}
@@ -115,6 +118,25 @@ class Delivery:
         if not body["blocks"]:
             del body["blocks"]
         return await respond(self._session, url, body)
+
+    async def room(self, entry: outbox.Entry) -> str:
+        """The direct messages with whoever an answer is for; empty when there are none.
+
+        Raises:
+            Setback: Slack was not reached, or asks to wait.
+        """
+        user = str(entry.payload.get("user") or "")
+        if not user or entry.kind == "file":  # a file finds its way there by itself
+            return ""
+        try:
+            return await self._direct(user)
+        except SlackApiError as error:
+            setback = _setback(error)
+            if setback.kind in (Kind.LIMITED, Kind.AWAY, Kind.BARRED):
+                raise setback from error
+            return ""
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Setback(Kind.AWAY, type(error).__name__) from error
 
     async def _deliver(self, entry: outbox.Entry) -> str:
         payload = entry.payload

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from bot.errors import StoreUnavailable
-from bot.slack.delivery import Delivery, Kind, Setback
+from bot.slack.delivery import ASKED, Delivery, Kind, Setback
 from bot.store import messages, outbox, reposting
 from bot.store.db import Store
 from bot.tasks import Tasks
@@ -202,6 +202,8 @@ class Sender:
                 if setback.kind is not Kind.OUTSIDE:
                     raise
                 if not await self._delivery.aside(entry, setback.code):
+                    if await self._redirected(entry, setback):
+                        return
                     raise
                 ts = ""
         except Setback as setback:
@@ -241,6 +243,19 @@ class Sender:
                     why=setback.code,
                 )
                 await self._fail(entry, setback.code)
+
+    async def _redirected(self, entry: outbox.Entry, setback: Setback) -> bool:
+        """Sends an answer, and what follows it, to the direct messages of whoever asked."""
+        room = await self._delivery.room(entry)
+        if room in ("", entry.channel):
+            return False
+        log.warning("answer goes to the direct messages", entry=entry.id, why=setback.code)
+        text = ASKED.format(channel=entry.channel)
+        note = {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+        blocks = [*(entry.payload.get("blocks") or [])[:49], note]
+        payload = {**entry.payload, "blocks": blocks, "thread_ts": "", "url": ""}
+        await self._kept(lambda db: reposting.redirect(db, entry, room, payload))
+        return True
 
     async def _limited(self, entry: outbox.Entry, seconds: float) -> None:
         """Leaves that channel, or that method, alone for as long as Slack says."""

@@ -1,9 +1,13 @@
-"""Messages that are gone, because somebody deleted them: how they are posted anew."""
+"""Messages that are gone, or whose channel is: how they are posted anew."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlite_utils import Database
 
+from bot.store import messages
 from bot.store.outbox import Entry, amend, end, supersede
 from bot.store.rows import changed, dump, every, first, load
 
@@ -27,6 +31,25 @@ def repost(db: Database, entry: Entry, now: int) -> None:
         """UPDATE outbox SET kind = 'post', state = 'queued', payload = ?, final = ?,
         turn_at = ?, not_before = 0, finished_at = NULL WHERE id = ?""",
         [dump(payload), int(final), turn, entry.id],
+    )
+
+
+def redirect(db: Database, entry: Entry, channel: str, payload: Mapping[str, Any]) -> None:
+    """Posts a message in another channel; edits of it follow it there.
+
+    Args:
+        db: The database.
+        entry: A post, an edit, or what one person was to see; on its way.
+        channel: Where it is posted.
+        payload: What is posted.
+    """
+    if entry.message_key:
+        messages.forget(db, entry.message_key)
+    changed(
+        db,
+        """UPDATE outbox SET kind = 'post', state = 'queued', channel = ?, thread_key = '',
+        payload = ?, attempts = 0, not_before = 0 WHERE id = ? AND state = 'sending'""",
+        [channel, dump(payload), entry.id],
     )
 
 

@@ -306,6 +306,64 @@ async def test_an_archived_channel_is_given_up_and_logged(post: Post) -> None:
     assert {e["why"] for e in given_up} == {"is_archived", "not_in_channel"}
 
 
+def direct(post: Post) -> list[str]:
+    """What the person alice reads in the direct messages, text and note."""
+    workspace = post.server.workspace
+    room = workspace.direct_message(workspace.person("alice"))
+    return [f"{m.text} {m.blocks[-1]}" for m in room.messages.values()]
+
+
+async def test_an_answer_from_an_archived_channel_goes_on_in_the_direct_messages(
+    post: Post,
+) -> None:
+    workspace = post.server.workspace
+    alice = {"user": workspace.person("alice").id}
+    await post.put("post", "running", "m", payload={**alice, "thread_ts": "1.1"})
+    await post.put("update", "halfway", "m", payload=alice)
+    await post.run(5)
+    workspace.channel("ops").is_archived = True
+    await post.put("update", "nearly", "m", payload=alice)
+    await post.run(5)
+    await post.put("update", "done", "m", final=True, payload=alice)
+    await post.put("ephemeral", "for you", payload={**alice, "url": "http://127.0.0.1:9/none"})
+    await post.run(5)
+    done, private = direct(post)
+    assert done.startswith("done ")
+    assert private.startswith("for you ")
+    assert f"You asked in <#{workspace.channel('ops').id}>" in private
+    assert post.texts() == ["halfway"]
+
+
+async def test_an_answer_whose_response_url_is_used_up_goes_to_the_direct_messages(
+    post: Post,
+) -> None:
+    alice = post.server.workspace.person("alice")
+    secret = post.server.core.response_url(alice.id, post.server.workspace.channel("general").id)
+    for _ in range(5):
+        post.server.core.response_urls.use(secret.rpartition("/")[2])
+    told = {"user": alice.id, "url": secret}
+    await post.put("post", "outcome", "m", where="general", payload=told)
+    await post.run(5)
+    (shown,) = direct(post)
+    assert shown.startswith("outcome ")
+
+
+async def test_direct_messages_that_are_refused_end_it(post: Post) -> None:
+    post.server.workspace.channel("ops").is_archived = True
+    alice = {"user": post.server.workspace.person("alice").id}
+    away = Fault("error", "conversations.open", times=1, code="internal_error")
+    post.server.faults.add(away)
+    later = await post.put("post", "a moment later", payload=alice)
+    await post.run(5)
+    assert await post.state(later) == "sent"
+    closed = Fault("error", "conversations.open", times=None, code="missing_scope")
+    post.server.faults.add(closed)
+    entry = await post.put("post", "never", payload=alice)
+    await post.run(5)
+    assert await post.state(entry) == "failed"
+    assert [text.partition(" {")[0] for text in direct(post)] == ["a moment later"]
+
+
 async def test_a_thread_that_is_gone_does_not_take_the_message_with_it(post: Post) -> None:
     await post.put("post", "outcome", payload={"thread_ts": "1700000000.000100"})
     await post.run(3)

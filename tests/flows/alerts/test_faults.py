@@ -7,7 +7,9 @@ import re
 from collections import Counter
 
 from bot.clock import now
-from bot.store import alerts
+from bot.store import alerts, outbox
+from sandbox.alertmanager.server import PracticeAlertmanager
+from sandbox.alertmanager.timing import Route as Timing
 from sandbox.slack import Fault
 from sandbox.slack.entities import Message
 from tests.bot.alerts.payloads import alert
@@ -59,6 +61,50 @@ async def test_the_alerts_of_an_archived_channel_go_to_the_ops_channel(scene: Sc
         await scene.told("Another")
         await scene.notify(*(alert(began, pod=p, ended=now()) for p in ("web-1", "web-2")))
         await scene.until(lambda: "Over: " in text_of(moved))
+
+
+async def test_an_answer_reaches_the_person_whose_channel_was_archived(scene: Scene) -> None:
+    """The act is done; the thread goes on in the ops channel, the answer to whoever asked."""
+    practice = PracticeAlertmanager(Timing())
+    await practice.start(waiting=False)
+    workspace = scene.slack.workspace
+    incidents, alice = workspace.channel("incidents"), workspace.person("alice")
+    scene.settings = {"channel": incidents.id}
+    scene.cluster["alertmanager"] = practice.url
+    scene.rest["admins"] = [f"slack:{workspace.team_id}/{alice.id}"]
+    try:
+        async with scene.bot() as product:
+            began = now() - MINUTE
+            await scene.notify(alert(began, pod="web-1"))
+            root = await scene.told("PodsNotReady", "incidents")
+            incidents.is_archived = True
+            await scene.slack.click("alice", root, "Silence 1 h")
+            room = workspace.direct_message(alice).messages
+
+            def answered(words: str) -> Message | None:
+                return next((m for m in room.values() if words in text_of(m)), None)
+
+            question = await scene.until(lambda: answered("No alert that fires now"))
+            assert f"You asked in <#{incidents.id}>" in text_of(question)
+            await scene.slack.click("alice", question, "Go on")
+            told = await scene.until(lambda: answered("Silenced: PodsNotReady"))
+            assert told.ts == question.ts  # what follows an answer edits it, there as well
+            assert len(practice.silences.all()) == 1
+
+            await scene.slack.click("alice", root, "Ack")
+            await scene.until(lambda: answered("Taken: PodsNotReady"))
+            await scene.told("Silenced: PodsNotReady")  # as every change made elsewhere
+            await scene.told("Taken: PodsNotReady")
+            (episode,) = await product.store.read(alerts.standing)
+            key = episode.message_key
+            while not await product.store.read(lambda db: outbox.refusal(db, key)):
+                await scene.slack.core.clock.sleep(0.05)
+            await product.alerts.teller.sweep()
+            product.alerts.teller.wake()
+            moved = await scene.told("Taken by")
+            assert moved in scene.roots()
+    finally:
+        await practice.close()
 
 
 async def test_a_renamed_channel_is_the_same_channel(scene: Scene) -> None:
