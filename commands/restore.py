@@ -78,6 +78,7 @@ class RestoreResult:
         untouched: Volume claims whose data stayed as it was.
         describe: There is a command that describes backups.
         expected: How many workloads the backup holds of what was asked for.
+        blind: What the backup holds could not be read beforehand.
     """
 
     app: str
@@ -89,6 +90,7 @@ class RestoreResult:
     untouched: tuple[str, ...]
     describe: bool
     expected: int = 0
+    blind: bool = False
 
     @property
     def ok(self) -> bool:
@@ -99,7 +101,8 @@ class RestoreResult:
     def unseen(self) -> bool:
         """There should be workloads, and none was found: nothing is known of their health."""
         health = self.done.health
-        return bool(self.expected and not health.workloads and not health.why)
+        none = not health.workloads and not health.why
+        return none and (self.blind or self.expected > 0)
 
 
 def view_restored(result: RestoreResult, now: int) -> Document:
@@ -178,9 +181,12 @@ def _notes(result: RestoreResult) -> tuple[Note, ...]:
     if result.untouched:
         warn.insert(0, f"The data of {listed(result.untouched, MOST)} was NOT rolled back.")
     if result.unseen:
+        held = "What the backup holds was not read, and no workload"
+        if not result.blind:
+            held = f"The backup holds {count(result.expected, 'workload')}, but none"
         warn.append(
-            f"The backup holds {count(result.expected, 'workload')}, but none was found in "
-            f"{listed(result.places, 4)}, so it is not known whether anything works."
+            f"{held} was found in {listed(result.places, 4)}, so it is not known whether anything "
+            "works."
         )
     warn += shortened(restored.warnings)
     if restored.unread:
@@ -255,6 +261,7 @@ async def restore(ctx: Ctx, p: Restore, op: Op) -> RestoreResult:
         untouched=tuple(facts["untouched"]),
         describe=ctx.desk.command("backup describe") is not None,
         expected=int(facts.get("workloads_held", 0)),
+        blind=bool(facts.get("unseen")),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.velero.downloads import fetch_packed
-from integrations.velero.errors import DownloadFailed
+from integrations.velero.errors import DownloadFailed, OutOfSight
 from integrations.velero.values import Raw, part
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _objects(packed: bytes, name: str, whole: Collection[str] | None, most: int)
                 continue  # the second copy of each object among them
             read += member.size
             if read > most:
-                raise DownloadFailed(
+                raise OutOfSight(
                     f"The content of backup {name} is longer than {most >> 20} MB.",
                     hint="Restore it with Velero's own command line.",
                 )

@@ -19,6 +19,7 @@ from integrations.velero.errors import (
     DownloadFailed,
     NoSuchBackup,
     NotReadyYet,
+    OutOfSight,
     VeleroError,
     store_cause,
 )
@@ -73,7 +74,7 @@ async def fetch_packed(velero: Velero, run: Backup | Restore, target: str) -> by
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         cause = store_cause(str(error) or "i/o timeout")
         host = url.split("://", 1)[-1].split("/", 1)[0]
-        raise DownloadFailed(
+        raise OutOfSight(
             f"The {_noun(target)} of {what} could not be fetched from {host}: {cause}.",
             hint="The bot fetches it from the store itself; set the location's publicUrl when "
             "its address is known inside the cluster only.",
@@ -193,8 +194,8 @@ def unpacked(packed: bytes, what: str, target: str) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _too_long(what: str, target: str) -> DownloadFailed:
-    return DownloadFailed(
+def _too_long(what: str, target: str) -> OutOfSight:
+    return OutOfSight(
         f"The {_noun(target)} of {what} is longer than {LIMIT >> 20} MB.",
         hint="Read it with Velero's own command line.",
     )

@@ -12,6 +12,7 @@
     ├── TookTooLong       it did not end in the time given (it goes on)
     ├── DeletionFailed    a backup could not be removed
     ├── DownloadFailed    the store gave nothing, or nothing readable
+    │   └── OutOfSight    it gave us nothing, but may well serve Velero
     └── NotReadyYet       there is no such artefact (yet)
 
 Failures of the API server itself stay ``integrations.kubernetes.errors.KubernetesError``.
@@ -74,6 +75,10 @@ class DeletionFailed(VeleroError):
 
 class DownloadFailed(VeleroError):
     """What Velero stored could not be fetched or read."""
+
+
+class OutOfSight(DownloadFailed):
+    """We do not reach the store, or may not hold so much: Velero itself may be well off."""
 
 
 class NotReadyYet(VeleroError):

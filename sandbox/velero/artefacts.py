@@ -49,8 +49,10 @@ KINDS = frozenset(_BACKUP) - {"PodVolumeBackups"} | RESTORE_KINDS
 class Artefacts:
     """One location of an object store, as Velero uses it. All methods raise `StoreError`."""
 
-    def __init__(self, objects: ObjectStore, url: str, bucket: str, prefix: str = "") -> None:
-        self._objects, self._url, self._bucket = objects, url, bucket
+    def __init__(
+        self, objects: ObjectStore, url: str, bucket: str, prefix: str = "", public: str = ""
+    ) -> None:
+        self._objects, self._url, self._bucket, self._public = objects, url, bucket, public
         self._root = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def validate(self) -> None:
@@ -123,8 +125,9 @@ class Artefacts:
         self._content("DeleteObject").pop(f"{self._root}kopia/{snapshot}", None)
 
     def url(self, kind: str, name: str) -> str:
-        """A signed address of an artefact, there or not, reachable or not."""
-        return self._objects.signed_url(self._bucket, self.key(kind, name), URL_LIVES)
+        """A signed address of an artefact, there or not, reachable or not; the public one."""
+        signed = self._objects.signed_url(self._bucket, self.key(kind, name), URL_LIVES)
+        return signed.replace(self._objects.url, self._public, 1) if self._public else signed
 
     def key(self, kind: str, name: str) -> str:
         """Where an artefact lies in the bucket."""

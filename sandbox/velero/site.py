@@ -101,8 +101,10 @@ class Site:
         """The store of a location."""
         spec = location["spec"]
         where = spec.get("objectStorage") or {}
-        url = (spec.get("config") or {}).get("s3Url", "").rstrip("/")
-        return Artefacts(self.objects, url, where.get("bucket", ""), where.get("prefix", ""))
+        config = spec.get("config") or {}
+        url, public = (config.get(key, "").rstrip("/") for key in ("s3Url", "publicUrl"))
+        bucket, prefix = where.get("bucket", ""), where.get("prefix", "")
+        return Artefacts(self.objects, url, bucket, prefix, public)
 
     def location(self, name: str) -> Json | None:
         """A location, for reading only."""

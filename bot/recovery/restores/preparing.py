@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from bot.errors import Refused
 from bot.recovery.backups.proof import Evidence, Proof, prove
@@ -20,9 +20,11 @@ from bot.recovery.restores.elsewhere import (
     none_found,
     shared_location,
 )
+from bot.recovery.restores.prepared import Asked, Prepared
 from bot.recovery.restores.retained import Stuck, stuck
 from bot.recovery.restores.room import Room, kinds_of_room, list_all, room
 from bot.recovery.restores.surveying import Survey, survey
+from bot.recovery.restores.unseen import check_plain, look
 from bot.recovery.which.apps import app_of, bases_of, check_owner, elsewhere, selectors, velero_of
 from bot.recovery.which.choosing import Choice, choose, fitting
 from bot.recovery.which.intent import Intent, intent, places, shares_namespace
@@ -33,70 +35,8 @@ if TYPE_CHECKING:
     from bot.context import Cluster, Ctx
     from integrations.velero.client import Velero
     from integrations.velero.contents import Saved
+    from integrations.velero.errors import OutOfSight
     from integrations.velero.models import Backup, Location
-
-
-class Asked(Protocol):
-    """Parameters of `restore`."""
-
-    @property
-    def backup(self) -> str: ...  # noqa: D102
-    @property
-    def to(self) -> str: ...  # noqa: D102
-    @property
-    def cluster(self) -> str: ...  # noqa: D102
-    @property
-    def only(self) -> str: ...  # noqa: D102
-    @property
-    def update(self) -> bool: ...  # noqa: D102
-    @property
-    def replace(self) -> bool: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a restore is about to do, and what it would meet.
-
-    Attributes:
-        choice: The backup, and why this one.
-        mapping: Namespace in the backup → namespace here.
-        resources: Kinds asked for; empty for all.
-        selectors: Labels, any of which suffices; empty for everything.
-        survey: What the cluster has.
-        proof: Which volumes of the backup hold data.
-        room: What goes first, with `--replace`.
-        location: Storage location to be closed to writes, for another cluster's backup.
-        waits: The backup has yet to show up here.
-        troubles: Other clusters that could not be asked → why.
-        where: The flag that offered commands need to mean this cluster.
-        waiting: Claims that will not get their volumes.
-        reach: What a copy would do to the living app.
-    """
-
-    intent: Intent
-    choice: Choice
-    mapping: Mapping[str, str]
-    resources: tuple[str, ...]
-    selectors: tuple[Mapping[str, str], ...]
-    survey: Survey
-    proof: Proof
-    room: Room | None = None
-    location: Location | None = None
-    waits: bool = False
-    troubles: Mapping[str, str] = field(default_factory=dict)
-    where: str = ""
-    waiting: tuple[Stuck, ...] = ()
-    reach: Reach = field(default_factory=Reach)
-
-    @property
-    def backup(self) -> Backup:
-        """The one that is restored."""
-        return self.choice.backup
-
-    @property
-    def live(self) -> bool:
-        """It touches a namespace with objects of the backup in it, or reaches into one."""
-        return bool(self.survey.met or self.room or self.reach.named)
 
 
 async def prepare(ctx: Ctx, p: Asked) -> Prepared:
@@ -107,6 +47,8 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         Refused: It must not be restored now, with the reason.
         VeleroError: There is no Velero, its server is away, or the store gives nothing.
     """
+    from integrations.velero.errors import OutOfSight
+
     wanted = intent(ctx.scope, p)
     cluster = ctx.clusters(wanted.cluster)
     here = velero_of(cluster)
@@ -115,7 +57,11 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     wanted = replace(wanted, home=home_of(backup, wanted.cluster, wanted.homes, known))
     _check_app(ctx, wanted, backup)
     location, reader = await _where(ctx, here, known, wanted, backup)
-    saved = await _contents(reader, backup, p.to)
+    try:
+        saved = await _contents(reader, backup, p.to)
+    except OutOfSight as error:
+        check_plain(p, wanted, backup, error)
+        return await _unseen(ctx, wanted, choice, known, location, reader, error)
     held = {one.namespace for one in saved if one.namespace}
     mapping = places(wanted, backup, held)
     resources = conflicts.chosen_resources(p.only, saved)
@@ -200,6 +146,40 @@ async def _where(
         location = await shared_location(here, reader, backup)
     check_available(location)
     return location, reader
+
+
+async def _unseen(
+    ctx: Ctx,
+    wanted: Intent,
+    choice: Choice,
+    known: Known,
+    location: Location | None,
+    reader: Velero,
+    error: OutOfSight,
+) -> Prepared:
+    """The same for a backup that only Velero can read, as far as it can be known."""
+    backup, narrowed = choice.backup, _narrowed(ctx, wanted, choice.backup)
+    if wanted.app is None:
+        raise ValueError("only an app's own backup is restored unseen")
+    home = wanted.app.namespace
+    kube = ctx.clusters(wanted.cluster).kube
+    asked = narrowed or backup.selectors
+    found, proof, unseen = await look(kube, reader, backup, home, asked, error)
+    _check(found, {home: home})
+    return Prepared(
+        wanted,
+        choice,
+        {home: home},
+        (),
+        narrowed,
+        found,
+        proof,
+        location=location,
+        waits=backup.name not in known.names,
+        troubles=known.troubles,
+        where=elsewhere(ctx.scope, wanted.cluster),
+        unseen=unseen,
+    )
 
 
 async def _contents(velero: Velero, backup: Backup, to: str) -> tuple[Saved, ...]:

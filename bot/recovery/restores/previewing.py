@@ -7,7 +7,7 @@ from typing import Any
 from bot.context import Change, Plan, Weight
 from bot.recovery.restores.conflicts import CLAIMS
 from bot.recovery.restores.elsewhere import mode_facts
-from bot.recovery.restores.preparing import Prepared
+from bot.recovery.restores.prepared import Prepared
 from bot.recovery.which.intent import moved
 from bot.releases.words import ago, count, listed
 from bot.render.document import Document, Note
@@ -81,6 +81,9 @@ def facts(found: Prepared, *, update: bool, safety: bool) -> dict[str, Any]:
         "untouched": list(untouched(found)),
         **mode_facts(found.location),
     }
+    if found.unseen is not None:
+        made["unseen"] = True
+        made["loose"] = list(found.unseen.loose)
     if room is not None:
         made["safety"] = safety
         made["workloads"] = [[w.kind, w.name, w.uid] for w in room.workloads]
@@ -102,14 +105,21 @@ def changes(found: Prepared, *, update: bool) -> tuple[Change, ...]:
         for one in survey.met
         if one.resource != CLAIMS
     ]
-    there = f"{survey.there} there" if survey.there else "not there"
-    rows.append(Change(count(survey.total, "object"), there, f"{survey.total - survey.there} made"))
+    rows.append(_objects(found))
     if room is None and (fresh := _refilled(found)):
         rows.append(Change(f"data of {count(fresh, 'volume')}", "not there", "restored"))
     rows += _capped(stays, "that exist")
     if room is None:
         rows += [Change(f"data of {name}", "in use", "stays as it is") for name in survey.claims]
     return tuple(rows)
+
+
+def _objects(found: Prepared) -> Change:
+    survey = found.survey
+    if found.unseen is not None:
+        return Change("what the backup holds", "not seen", "made where it is missing")
+    there = f"{survey.there} there" if survey.there else "not there"
+    return Change(count(survey.total, "object"), there, f"{survey.total - survey.there} made")
 
 
 def _refilled(found: Prepared) -> int:
@@ -130,6 +140,7 @@ def _capped(rows: list[Change], what: str) -> list[Change]:
 def warnings(found: Prepared, *, update: bool, safety: bool, now: int) -> tuple[str, ...]:
     """What a person should read first, the worst first."""
     said = [
+        *_blind(found, now),
         *_copies(found),
         *_losses(found, safety=safety, now=now),
         *_data(found),
@@ -139,6 +150,35 @@ def warnings(found: Prepared, *, update: bool, safety: bool, now: int) -> tuple[
         *_place(found),
     ]
     return tuple(said)
+
+
+def _blind(found: Prepared, now: int) -> list[str]:
+    """What nobody could look at."""
+    unseen = found.unseen
+    if unseen is None:
+        return []
+    reached = ago(unseen.reached_at, now)
+    copied = listed((p.claim for p in found.proof.protected), 4)
+    said = [
+        f"{unseen.why} So NOBODY HAS LOOKED at what it holds. Velero reached its store "
+        f"{reached or 'lately'}, so it can restore all the same: it makes what is missing, and "
+        "leaves alone what is there.",
+        "Not known: whether all of the app is in it; which node ports, hosts and storage classes "
+        "clash or are missing; which volumes come back EMPTY, or wait for an old volume (reclaim "
+        "policy Retain). "
+        + (
+            f"By Velero's records it has copies of {copied}."
+            if copied
+            else "Velero's records name no volume that was copied."
+        ),
+    ]
+    if unseen.loose:
+        said.append(
+            f"{_volumes(unseen.loose)} and no pod uses "
+            f"{'it' if len(unseen.loose) == 1 else 'them'}: if the backup has a dump, its restore "
+            "hook loads it OVER the data there."
+        )
+    return [*said, f"With time, let the bot see it first: {unseen.hint}"]
 
 
 def _copies(found: Prepared) -> list[str]:
@@ -212,7 +252,7 @@ def _volumes(claims: tuple[str, ...]) -> str:
 
 
 def _instead(found: Prepared) -> str:
-    if not found.intent.in_place:
+    if not found.intent.in_place or found.unseen is not None:
         return ""
     return f" `restore {found.backup.name} --replace{found.where}` deletes and refills."
 
@@ -223,9 +263,10 @@ def _skips(found: Prepared, *, update: bool) -> list[str]:
     if number <= 0 or update:
         return []
     verb = "exists and stays" if number == 1 else "exist and stay"
+    patches = "" if found.unseen else "; --update patches them"
     return [
         f"{count(number, 'object')} {verb} as {'it is' if number == 1 else 'they are'}, even where "
-        "the backup differs; --update patches them."
+        f"the backup differs{patches}."
     ]
 
 

@@ -150,7 +150,7 @@ async def _live(
     from integrations.kubernetes.discovery import list_metadata, namespaced_kinds
     from integrations.kubernetes.errors import Forbidden, NotFound
 
-    known = {_resource(kind): kind for kind in await namespaced_kinds(kube)}
+    known = {resource_of(kind): kind for kind in await namespaced_kinds(kube)}
     wanted = {(o.resource, mapping.get(o.namespace, o.namespace)) for o in objects}
     unknown = {o.kind for o in objects if o.resource not in known}
     few = asyncio.Semaphore(_AT_ONCE)
@@ -189,7 +189,8 @@ async def _all(kube: KubeClient, api: str, plural: str, kind: str) -> list[Objec
         return None
 
 
-def _resource(kind: Kind) -> str:
+def resource_of(kind: Kind) -> str:
+    """As Velero calls it: `deployments.apps`."""
     group = kind.api_version.rpartition("/")[0]
     return f"{kind.plural}.{group}" if group else kind.plural
 

@@ -10,7 +10,7 @@ import pytest
 from bot.config import Config
 from bot.recovery.backups.proof import Proof, Protected, Unprotected
 from bot.recovery.restores.conflicts import CLAIMS, Met
-from bot.recovery.restores.preparing import Prepared
+from bot.recovery.restores.prepared import Prepared
 from bot.recovery.restores.previewing import plan, untouched
 from bot.recovery.restores.room import Doomed, Room
 from bot.recovery.restores.surveying import Survey
