@@ -6,7 +6,7 @@ busy the workloads are (`Load`), so that it agrees with what autoscalers do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from sandbox.kube.controllers.load import Load
 from sandbox.kube.controllers.meta import controller_of, quantity
 from sandbox.kube.jsonutil import Json, dig
 from sandbox.kube.resources import NODES, PODS
+from sandbox.kube.selectors import Test, label_test
 from sandbox.kube.store import Store
 
 GROUP, VERSION = "metrics.k8s.io", "v1beta1"
@@ -26,6 +27,7 @@ _NODE_CPU, _NODE_MEMORY = 0.25, 2300 * 1024**2
 _USUAL_CPU, _USUAL_MEMORY = 0.1, 128 * 1024**2
 """Taken where a container requests nothing."""
 _VERBS = ["get", "list"]
+_PARAMETERS = frozenset({"labelSelector", "limit", "resourceVersion", "pretty", "timeout"})
 _KINDS = {"nodes": ("NodeMetrics", False), "pods": ("PodMetrics", True)}
 
 
@@ -85,12 +87,13 @@ class MetricsApi:
 
     # -- usage -----------------------------------------------------------------------------
 
-    def answer(self, method: str, parts: list[str]) -> Json:
+    def answer(self, method: str, parts: list[str], query: Mapping[str, str]) -> Json:
         """Answers what is below ``/apis/metrics.k8s.io``, given in pieces.
 
         Raises:
-            ApiError: 404 for what is not there, 405 for writes.
+            ApiError: 404 for what is not there, 405 for writes, 501 for unknown parameters.
         """
+        wanted = _selection(query)
         if not parts:
             return self.group()
         if parts[0] != VERSION:
@@ -101,13 +104,13 @@ class MetricsApi:
             case []:
                 return self.resources()
             case ["nodes"]:
-                return _list("NodeMetrics", self._nodes())
+                return _list("NodeMetrics", filter(wanted, self._nodes()))
             case ["nodes", name]:
                 return _one(name, "nodes", self._nodes())
             case ["pods"]:
-                return _list("PodMetrics", self._pods(None))
+                return _list("PodMetrics", filter(wanted, self._pods(None)))
             case ["namespaces", namespace, "pods"]:
-                return _list("PodMetrics", self._pods(namespace))
+                return _list("PodMetrics", filter(wanted, self._pods(namespace)))
             case ["namespaces", namespace, "pods", name]:
                 return _one(name, "pods", self._pods(namespace))
         raise errors.path_not_found()
@@ -162,6 +165,13 @@ class MetricsApi:
             "timestamp": now,
             "window": WINDOW,
         }
+
+
+def _selection(query: Mapping[str, str]) -> Test:
+    for name in query:
+        if name not in _PARAMETERS:
+            raise errors.not_implemented(f"the query parameter {name!r} of {GROUP}")
+    return label_test(query.get("labelSelector", ""))
 
 
 def _amounts(cpu: float, memory: float) -> Json:

@@ -198,7 +198,7 @@ class KubeServer:
             return proxying.serve(self.store, request.method, *proxied)
         metrics = self._metrics if self._metrics and self._metrics.served else None
         if metrics is not None and parts[:2] == ["apis", GROUP]:
-            return _json(metrics.answer(request.method, parts[2:]))
+            return _json(metrics.answer(request.method, parts[2:], request.query))
         if parts[0] in ("api", "apis"):
             small = self._serve_discovery(request, parts)
             return small if small is not None else await self._objects.serve(request, user)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from sandbox.cluster import PracticeCluster
 from sandbox.kube.resources import DEPLOYMENTS, NAMESPACES, PODS
 from sandbox.kube.resources import NODES as MACHINES
 from sandbox.world import PACES
+from tests.sandbox.kube.test_kubectl import find_kubectl
 
 NODES = Kind("metrics.k8s.io/v1beta1", "nodes", "NodeMetrics", namespaced=False)
 PODS_USED = Kind("metrics.k8s.io/v1beta1", "pods", "PodMetrics")
@@ -75,19 +76,21 @@ async def test_usage_follows_the_load_that_was_steered(
 
 @pytest.mark.kubectl
 async def test_kubectl_top_reads_it(cluster: PracticeCluster) -> None:
-    import asyncio
-
-    kubectl = shutil.which("kubectl")
+    kubectl = find_kubectl()
     if kubectl is None:
-        pytest.skip("no kubectl on PATH")
+        pytest.skip("no kubectl: set ONPREM_KUBECTL to one")
     steer(cluster, 160)
 
     def top(*words: str) -> Any:
-        run = [kubectl, "--kubeconfig", str(cluster.kubeconfig), "top", *words]
+        run = [kubectl, "--kubeconfig", cluster.kubeconfig, "top", *words]
         return subprocess.run(run, capture_output=True, text=True, timeout=30, check=False)
 
     pods = await asyncio.to_thread(top, "pods", "-n", "shop")
     assert pods.stdout.count("160m") == 2, pods.stderr
+    others = await asyncio.to_thread(top, "pods", "-n", "shop", "-l", "app=other")
+    assert "No resources found in shop namespace" in others.stderr
+    by_field = await asyncio.to_thread(top, "pods", "--field-selector", "metadata.name=x")
+    assert "does not know the query parameter 'fieldSelector'" in by_field.stderr
     nodes = await asyncio.to_thread(top, "nodes")
     assert "%" in nodes.stdout, nodes.stderr
 
