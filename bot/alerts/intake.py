@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.alerts.routing import worst
 from bot.alerts.webhook import Alert, Delivery
-from bot.store import alert_acts, alerts, storms
+from bot.store import alert_acts, alert_news, alerts, storms
 from bot.store.alerts import FIRING, LOST, RESOLVED, AlertRow, Episode
 from bot.store.backup import KEEP_DAYS
 from bot.store.rows import dump
@@ -34,7 +34,8 @@ FORGOTTEN = KEEP_DAYS * 86_400_000_000
 Alertmanager tells of an end again and again while another way out of the same receiver fails.
 """
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
-TITLE = 150
+TITLE, RULES = 150, 3
+"""Characters of a title, and rules that it names."""
 _SAID_ELSEWHERE = ("alertname", "severity", "prometheus", "cluster")
 
 
@@ -83,6 +84,7 @@ def settle(db: Database, episode: Episode, now: int) -> None:
         replace(
             episode,
             state=state,
+            title=_title(db, episode),
             firing=firing,
             total=total,
             closed_at=closed,
@@ -257,7 +259,7 @@ def _merged(
     rows: Sequence[AlertRow],
     now: int,
 ) -> Episode:
-    """The episode with what its new alerts add: shared labels, severity, title, beginning."""
+    """The episode with what its new alerts add: shared labels, severity, beginning."""
     shared = dict(episode.shared)
     for number, row in enumerate(new):
         if not episode.total and not number:
@@ -268,20 +270,24 @@ def _merged(
         episode,
         shared=shared,
         severity=worst([episode.severity, *(row.labels.get("severity", "") for row in new)]),
-        title=title(episode.labels, shared, [row.labels for row in rows]),
         truncated=delivery.truncated,
         opened_at=min([episode.opened_at, *began]),
     )
 
 
-def title(
-    labels: Mapping[str, str], shared: Mapping[str, str], every: Sequence[Mapping[str, str]]
-) -> str:
-    """One line for a group: the rule, and where, by the labels that make the group."""
+def _title(db: Database, episode: Episode) -> str:
+    """One line for a group: the rule, and where, by the labels that make the group.
+
+    Where its alerts are of several rules it names those that fire; nothing else once none does.
+    """
+    labels, shared = episode.labels, episode.shared
     name = shared.get("alertname") or labels.get("alertname") or ""
     if not name:
-        names = sorted({one.get("alertname", "") for one in every} - {""})
-        name = ", ".join(names[:3]) + (" …" if len(names) > 3 else "") or "Alerts"
+        names = alert_news.rules(db, episode.id, RULES + 1)
+        if not names and episode.title:
+            return episode.title
+        more = " …" if len(names) > RULES else ""
+        name = f"{', '.join(names[:RULES])}{more}" if names else "Alerts"
     where = [v for k, v in labels.items() if k not in _SAID_ELSEWHERE and v]
     if not where and "namespace" in shared:
         where = [shared["namespace"]]
@@ -289,4 +295,4 @@ def title(
     return text if len(text) <= TITLE else f"{text[: TITLE - 1]}…"
 
 
-__all__ = ["FIRING", "LOST", "RESOLVED", "record", "settle", "title"]
+__all__ = ["FIRING", "LOST", "RESOLVED", "record", "settle"]

@@ -21,6 +21,17 @@ def newest_firing(db: Database, episode: str, limit: int) -> list[AlertRow]:
     return [made_alert(row) for row in reversed(rows)]
 
 
+def rules(db: Database, episode: str, limit: int) -> list[str]:
+    """Names of the rules whose alerts fire in an episode, in order."""
+    rows = every(
+        db,
+        """SELECT DISTINCT json_extract(labels, '$.alertname') AS name FROM alerts
+        WHERE episode = ? AND status = 'firing' AND name <> '' ORDER BY name LIMIT ?""",
+        [episode, limit],
+    )
+    return [str(row["name"]) for row in rows]
+
+
 def untold(db: Database, limit: int) -> list[tuple[str, bool]]:
     """Episodes of which something is not told: their ids, and whether they wait for a message.
 

@@ -273,3 +273,21 @@ async def test_what_ended_by_mistake_and_fires_one_short_interval_later_is_belie
     assert await notify(alert(START))
     (one,) = await episodes(store)
     assert (one.state, one.closed_at) == ("firing", None)
+
+
+async def test_the_title_of_a_mixed_group_names_what_fires(
+    store: Store, notify: Notify, clock: Clock
+) -> None:
+    async def titled(*fires: str, ends: str = "") -> str:
+        clock.now += MINUTE
+        found = [alert(START, alertname=name) for name in fires]
+        found += [alert(START, alertname=ends, ended=clock.now)] if ends else []
+        await notify(*found, labels={"namespace": "parse"})
+        (one,) = await episodes(store)
+        return one.title
+
+    assert await titled("DiskFull", "PodDown") == "DiskFull, PodDown: parse"
+    assert await titled("DiskFull", "PodDown", "ApiSlow") == "ApiSlow, DiskFull, PodDown: parse"
+    assert await titled("DiskFull", "ApiSlow", ends="PodDown") == "ApiSlow, DiskFull: parse"
+    assert await titled("ApiSlow", ends="DiskFull") == "ApiSlow: parse"
+    assert await titled(ends="ApiSlow") == "ApiSlow: parse"
