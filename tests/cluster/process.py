@@ -139,7 +139,9 @@ class Process:
         return self._running.pid
 
     def start(self) -> None:
-        """Start it without waiting; its output is appended to the log."""
+        """Start it without waiting, unless it runs; its output is appended to the log."""
+        if self._running is not None and self._running.poll() is None:
+            return
         environment = {
             "PATH": os.defpath,
             "HOME": str(self.log.parent),

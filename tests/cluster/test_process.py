@@ -62,6 +62,17 @@ def test_it_gets_ready_ends_and_starts_again_on_its_port(server: tuple[Process, 
     assert process.log.read_text() == "starting\nstarting\n"
 
 
+def test_one_that_runs_is_not_started_twice(server: tuple[Process, int]) -> None:
+    process, port = server
+    process.start()
+    process.wait_until(lambda: answers(port))
+    pid = process.pid
+    process.start()
+    assert process.pid == pid
+    process.stop()
+    assert started_at(pid) is None
+
+
 def test_one_that_ends_early_shows_the_end_of_its_log(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('the disk is full')"]
     process = Process("etcd", command, tmp_path / "etcd.log", Ledger(tmp_path / "ledger"))
