@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from bot import (
@@ -26,6 +27,7 @@ from bot import (
     Weight,
     command,
 )
+from bot.desk.settings import once
 from bot.releases.targets import app_ref, check_cluster
 from bot.releases.words import check_span, span_of, stamp
 
@@ -185,15 +187,12 @@ async def plan_unlock(ctx: Ctx, p: Unlock) -> Plan:
 async def unlock(ctx: Ctx, p: Unlock, op: Op) -> LockState:
     """Take a lock off."""
 
-    async def take_off() -> str:
-        await ctx.desk.unlock(ctx.asker, ctx.target, op.id)
-        return "off"
+    async def held() -> bool:
+        lock = await ctx.desk.lock_on(ctx.target)
+        return lock is not None and lock.since == op.facts["since"]
 
-    async def free() -> str | None:
-        held = await ctx.desk.lock_on(ctx.target)
-        return "off" if held is None or held.since != op.facts["since"] else None
-
-    await op.step("take the lock off", take_off, done=free)
+    take_off = partial(ctx.desk.unlock, ctx.asker, ctx.target, op.id)
+    await once(op, "take the lock off", take_off, held, wanted=False)
     return LockState(ctx.target.path, p.place, False)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from bot import (
-    Actions,
     Arg,
-    Button,
     Change,
     Ctx,
     Document,
@@ -19,15 +18,14 @@ from bot import (
     Plan,
     Refused,
     Role,
-    Scope,
     Table,
-    Target,
     Title,
     UsageError,
     Weight,
     command,
 )
 from bot.desk import subject_of
+from bot.desk.settings import Said, everywhere, once, view_said
 from bot.releases.words import count, listed
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -38,11 +36,6 @@ def check_role(value: Any) -> str | None:
     if _NAME.fullmatch(str(value)):
         return None
     return "a role is named with lower-case letters, digits and dashes"
-
-
-def nowhere(scope: Scope, p: object) -> Target:
-    """Roles and rules hold everywhere; changing them locks nothing."""
-    return Target(scope.cluster)
 
 
 @dataclass(frozen=True)
@@ -69,27 +62,17 @@ class Nothing:
     """No parameters."""
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a change of roles or rules did: one line, and what to do next."""
-
-    title: str
-    note: str = ""
-    next: str = ""
-
-
 def called(ctx: Ctx, subject: str) -> str:
     """What people call a subject; its own name where the configuration knows no other."""
     return ctx.config.person_of(subject).removeprefix("person:")
 
 
-def view_said(result: Said, now: int) -> Document:
-    """The line, a note, the next step."""
-    return Document.of(
-        Title(result.title, tone="good"),
-        Note.of(result.note) if result.note else None,
-        Actions((Button(result.next, "run", command=result.next),)) if result.next else None,
-    )
+async def _known(ctx: Ctx, name: str) -> bool:
+    return name in [role.name for role in await ctx.desk.roles()]
+
+
+async def _has(ctx: Ctx, subject: str, role: str) -> bool:
+    return (subject, role) in {(grant.subject, grant.role) for grant in await ctx.desk.grants()}
 
 
 async def plan_role_create(ctx: Ctx, p: RoleCreate) -> Plan:
@@ -97,7 +80,7 @@ async def plan_role_create(ctx: Ctx, p: RoleCreate) -> Plan:
     allow = tuple(word.strip() for word in p.allow.split(",") if word.strip())
     for name in allow:
         ctx.desk.check_allowed(p.name, name)
-    if p.name in [role.name for role in await ctx.desk.roles()]:
+    if await _known(ctx, p.name):
         raise Refused(f"There is a role {p.name} already", hint="`rule add` gives it more")
     return Plan(
         f"Create role {p.name}",
@@ -111,7 +94,7 @@ async def plan_role_create(ctx: Ctx, p: RoleCreate) -> Plan:
     effect=Effect.CHANGE,
     role=Role.ADMIN,
     params=RoleCreate,
-    target=nowhere,
+    target=everywhere,
     plan=plan_role_create,
     view=view_said,
     locks=False,
@@ -122,15 +105,9 @@ async def role_create(ctx: Ctx, p: RoleCreate, op: Op) -> Said:
     """Create a role that may run certain commands."""
     allow = [str(name) for name in op.facts["allow"]]
 
-    async def create() -> bool:
-        if not await ctx.desk.create_role(ctx.asker, p.name, p.description, allow, op.id):
-            raise Refused(f"There is a role {p.name} already")
-        return True
-
-    async def exists() -> bool | None:
-        return True if p.name in [role.name for role in await ctx.desk.roles()] else None
-
-    await op.step(f"create role {p.name}", create, done=exists)
+    create = partial(ctx.desk.create_role, ctx.asker, p.name, p.description, allow, op.id)
+    known, late = partial(_known, ctx, p.name), f"There is a role {p.name} already"
+    await once(op, f"create role {p.name}", create, known, refused=late)
     return Said(
         f"Role {p.name} may run {listed(allow) or 'nothing yet'}",
         f"Give it to somebody with `role grant WHO {p.name}`.",
@@ -159,7 +136,7 @@ async def plan_role_grant(ctx: Ctx, p: RoleGrant) -> Plan:
     effect=Effect.CHANGE,
     role=Role.ADMIN,
     params=RoleGrant,
-    target=nowhere,
+    target=everywhere,
     plan=plan_role_grant,
     view=view_said,
     locks=False,
@@ -170,16 +147,9 @@ async def role_grant(ctx: Ctx, p: RoleGrant, op: Op) -> Said:
     """Give somebody a role."""
     subject = str(op.facts["subject"])
 
-    async def give() -> bool:
-        if not await ctx.desk.grant(ctx.asker, subject, p.role, op.id):
-            raise Refused(f"{subject} has role {p.role} already")
-        return True
-
-    async def has() -> bool | None:
-        held = {(grant.subject, grant.role) for grant in await ctx.desk.grants()}
-        return True if (subject, p.role) in held else None
-
-    await op.step("give the role", give, done=has)
+    give = partial(ctx.desk.grant, ctx.asker, subject, p.role, op.id)
+    has, late = partial(_has, ctx, subject, p.role), f"{subject} has role {p.role} already"
+    await once(op, "give the role", give, has, refused=late)
     return Said(
         f"{called(ctx, subject)} has role {p.role} now",
         "It holds from the next command on.",
@@ -213,7 +183,7 @@ async def plan_role_revoke(ctx: Ctx, p: RoleGrant) -> Plan:
     effect=Effect.CHANGE,
     role=Role.ADMIN,
     params=RoleGrant,
-    target=nowhere,
+    target=everywhere,
     plan=plan_role_revoke,
     view=view_said,
     locks=False,
@@ -224,16 +194,9 @@ async def role_revoke(ctx: Ctx, p: RoleGrant, op: Op) -> Said:
     """Take a role away."""
     subject = str(op.facts["subject"])
 
-    async def take() -> bool:
-        if not await ctx.desk.revoke(ctx.asker, subject, p.role, op.id):
-            raise Refused(f"{subject} does not have role {p.role}")
-        return True
-
-    async def gone() -> bool | None:
-        held = {(grant.subject, grant.role) for grant in await ctx.desk.grants()}
-        return None if (subject, p.role) in held else True
-
-    await op.step("take the role away", take, done=gone)
+    take = partial(ctx.desk.revoke, ctx.asker, subject, p.role, op.id)
+    has, late = partial(_has, ctx, subject, p.role), f"{subject} does not have role {p.role}"
+    await once(op, "take the role away", take, has, wanted=False, refused=late)
     return Said(f"{called(ctx, subject)} no longer has role {p.role}", next="role list")
 
 

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from bot import (
-    Actions,
     Arg,
-    Button,
     Change,
     Ctx,
     Document,
     Effect,
     Mono,
-    Note,
     Op,
     Plan,
-    Refused,
     Role,
-    Scope,
     Table,
-    Target,
     Text,
     Title,
     UsageError,
@@ -30,15 +25,11 @@ from bot import (
     command,
 )
 from bot.desk import subject_of
+from bot.desk.settings import Said, everywhere, once, view_said
 from bot.releases.words import count
 
 if TYPE_CHECKING:
     from bot.store.roles import Rule
-
-
-def everywhere(scope: Scope, p: object) -> Target:
-    """Rules hold everywhere; changing them locks nothing."""
-    return Target(scope.cluster)
 
 
 @dataclass(frozen=True)
@@ -83,23 +74,6 @@ class RuleList:
     """`rule list` takes nothing."""
 
 
-@dataclass(frozen=True)
-class RuleSaid:
-    """What a change of the rules did: one line, and how to take it back."""
-
-    title: str
-    note: str = ""
-
-
-def view_rule(result: RuleSaid, now: int) -> Document:
-    """The line and the way back."""
-    return Document.of(
-        Title(result.title, tone="good"),
-        Note.of(result.note) if result.note else None,
-        Actions((Button("List the rules", "run", command="rule list"),)),
-    )
-
-
 async def plan_rule_add(ctx: Ctx, p: RuleAdd) -> Plan:
     """Checks the pattern, the condition and whom it is for."""
     if bool(p.role) == bool(p.subject):
@@ -128,12 +102,12 @@ async def plan_rule_add(ctx: Ctx, p: RuleAdd) -> Plan:
     params=RuleAdd,
     target=everywhere,
     plan=plan_rule_add,
-    view=view_rule,
+    view=view_said,
     locks=False,
     examples=("rule add --role deployer --command scale --when 'replicas <= 10'",),
     timeout=30,
 )
-async def rule_add(ctx: Ctx, p: RuleAdd, op: Op) -> RuleSaid:
+async def rule_add(ctx: Ctx, p: RuleAdd, op: Op) -> Said:
     """Allow a role or somebody to run a command, within limits.
 
     Rules only ever allow, so their order does not matter.
@@ -149,7 +123,7 @@ async def rule_add(ctx: Ctx, p: RuleAdd, op: Op) -> RuleSaid:
         return found[-1] if found else None
 
     number = await op.step("add the rule", add, done=added)
-    return RuleSaid(f"Rule {number}: {words}", f"`rule remove {number}` takes it back.")
+    return Said(f"Rule {number}: {words}", f"`rule remove {number}` takes it back.", "rule list")
 
 
 async def plan_rule_remove(ctx: Ctx, p: RuleRemove) -> Plan:
@@ -172,24 +146,20 @@ async def plan_rule_remove(ctx: Ctx, p: RuleRemove) -> Plan:
     params=RuleRemove,
     target=everywhere,
     plan=plan_rule_remove,
-    view=view_rule,
+    view=view_said,
     locks=False,
     examples=("rule remove 3",),
     timeout=30,
 )
-async def rule_remove(ctx: Ctx, p: RuleRemove, op: Op) -> RuleSaid:
+async def rule_remove(ctx: Ctx, p: RuleRemove, op: Op) -> Said:
     """Remove a rule."""
 
-    async def remove() -> bool:
-        if not await ctx.desk.remove_rule(ctx.asker, p.id, op.id):
-            raise Refused(f"There is no rule {p.id} any more")
-        return True
+    async def stands() -> bool:
+        return p.id in [r.id for r in await ctx.desk.rules()]
 
-    async def gone() -> bool | None:
-        return None if p.id in [r.id for r in await ctx.desk.rules()] else True
-
-    await op.step("remove the rule", remove, done=gone)
-    return RuleSaid(f"Rule {p.id} is gone: {op.facts['words']}")
+    remove, late = partial(ctx.desk.remove_rule, ctx.asker, p.id, op.id), f"There is no rule {p.id}"
+    await once(op, "remove the rule", remove, stands, wanted=False, refused=late)
+    return Said(f"Rule {p.id} is gone: {op.facts['words']}", next="rule list")
 
 
 @dataclass(frozen=True)
