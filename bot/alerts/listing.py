@@ -155,8 +155,9 @@ async def _own(ctx: Ctx, clusters: frozenset[str]) -> list[Thread]:
 
 def _condition(thread: Thread, places: Mapping[str, Handle]) -> Line:
     url = _url(places.get(thread.message_key))
+    state = str(thread.body.get("muted") or "watched")
     return Line(
-        *("", WATCH, thread.title, thread.cluster, "", 0, thread.opened_at, None, "watched", url)
+        *("", WATCH, thread.title, thread.cluster, "", 0, thread.opened_at, None, state, url)
     )
 
 

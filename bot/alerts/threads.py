@@ -180,8 +180,6 @@ class Threads:
         alert_threads.put(db, replace(thread, changed_at=now, closed_at=now))
         since = thread.opened_at
         document = showing.over(thread.title, thread.cluster, since, now, well)
-        if thread.body.get("muted") and not self._posted(db, thread):
-            return  # and nobody was to hear of it
         self._show(db, thread, document)
         self._reply(db, thread, showing.ended(since, now, well))
 
@@ -189,10 +187,9 @@ class Threads:
         """The thread with its place; what has been posted stays where it is, and calls no more."""
         since = min(thread.opened_at, condition.since)
         labels = self._labels(source, condition, thread.cluster)
-        if self._posted(db, thread):
-            body = {**thread.body, "labels": labels}
-        else:
-            body = {**thread.body, "labels": labels, **_place(self._route(labels))}
+        body = {**thread.body, "labels": labels}
+        if not self._posted(db, thread):
+            body |= _place(self._route(labels)) | ({"channel": ""} if body.get("moved") else {})
         return replace(thread, opened_at=since, body=body)
 
     def _unsettled(self, db: Database) -> list[Thread]:
@@ -210,7 +207,7 @@ class Threads:
             document = from_json(body["root"])
             if why := self._refused(db, thread):
                 log.error("condition refused", channel=body["channel"], why=why)
-                key, body["channel"] = f"{key}/ops", ""
+                key, body = f"{key}/ops", body | {"channel": "", "moved": True}
                 alert_threads.move(db, thread.message_key, key)
             else:
                 body |= _place(self._route(body["labels"]))
@@ -222,8 +219,10 @@ class Threads:
 
     def _refused(self, db: Database, thread: Thread) -> str:
         """Why a channel that is not the ops channel does not take it; empty when it does."""
-        there = bool(thread.body.get("channel")) and self._outlet is not None
-        return self._outlet.refusal(db, thread.message_key) if self._outlet and there else ""
+        outlet = self._outlet
+        if outlet is None or not outlet.configured or not thread.body.get("channel"):
+            return ""
+        return outlet.refusal(db, thread.message_key)
 
     def _labels(self, source: str, condition: Condition, cluster: str) -> Mapping[str, str]:
         return self._ways.labels(source, condition, cluster) if self._ways else {}

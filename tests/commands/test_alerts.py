@@ -228,6 +228,11 @@ async def test_what_the_bot_found_itself_is_listed_too(alarms: Alarms) -> None:
     result, document = await alarms.office.read("alerts")
     assert [line.title for line in result.listing.lines][-1] == "A backup is late"
     assert "1 critical and 1 own watch" in terminal.plain(document)
+    assert result.listing.lines[-1].state == "watched"
+    muted = replace(found, body={"muted": "maintenance until noon"})
+    await alarms.office.store.write(lambda db: alert_threads.put(db, muted))
+    result, _ = await alarms.office.read("alerts")
+    assert result.listing.lines[-1].state == "maintenance until noon"
     narrow, _ = await alarms.office.read("alerts --severity critical")
     assert len(narrow.listing.lines) == 1
     other, _ = await alarms.office.read("alerts --cluster other")

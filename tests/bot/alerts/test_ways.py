@@ -191,6 +191,25 @@ async def test_what_an_archived_channel_refuses_goes_on_in_the_ops_channel(scene
     assert scene.room.replies[-1][0] == moved[0]
 
 
+async def test_what_the_ops_channel_refuses_too_is_not_sent_to_and_fro(scene: Scene) -> None:
+    scene.route("C0SHOP", app="shop")
+    scene.room.configured = False
+    await scene.hold(FAILED)
+    (key,) = scene.room.roots
+    scene.room.refused[key] = "is_archived"
+    await scene.threads.settle()
+    assert list(scene.room.roots) == [key]  # there is no other place
+    scene.room.configured = True
+    await scene.threads.settle()
+    *_, moved = scene.room.roots
+    scene.room.refused[moved] = "is_archived"
+    del scene.room.roots[moved]  # nothing stands there
+    await scene.hold(FAILED)
+    await scene.threads.settle()
+    assert list(scene.room.roots) == [key, moved]
+    assert scene.room.places[moved] == ""
+
+
 async def test_a_refusal_of_the_ops_channel_moves_nothing(scene: Scene) -> None:
     await scene.hold(FAILED)
     (key,) = scene.room.roots
