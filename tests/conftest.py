@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +18,17 @@ settings.load_profile("onprem")
 # `ONPREM_REQUIRE="browser kubectl"`: a test with such a marker that skips itself has failed.
 REQUIRED = frozenset(os.environ.get("ONPREM_REQUIRE", "").split())
 
+LONGEST = Path(__file__).parent / "lab"
+
 # A shell starts background commands with SIGINT ignored, and children inherit that: then no test
 # that presses Ctrl-C would mean anything.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories on real servers take longest: they begin, lest one worker is left with one alone."""
+    items.sort(key=lambda item: LONGEST not in item.path.parents)
 
 
 @pytest.hookimpl(wrapper=True)
