@@ -20,6 +20,10 @@ REQUIRED = frozenset(os.environ.get("ONPREM_REQUIRE", "").split())
 
 LONGEST = Path(__file__).parent / "lab"
 
+# The start of real servers counts for the first test of them, and they keep the machine busy.
+REAL_SERVERS = 180
+"""Seconds for a test of them that names no other limit."""
+
 # A shell starts background commands with SIGINT ignored, and children inherit that: then no test
 # that presses Ctrl-C would mean anything.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -29,6 +33,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stories on real servers take longest: they begin, lest one worker is left with one alone."""
     items.sort(key=lambda item: LONGEST not in item.path.parents)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(REAL_SERVERS))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,9 +31,6 @@ VALUE = re.compile(r'Invalid value: ([\w.\[\]]*\{.*?\}|\[.*?\]|"?null"?|"[^"]*")
 WORLDS = {"sandbox": "", "lab": "lab", f"lab-{OLDER}": "older_lab"}
 """Each world, and the fixture that starts it once for all tests."""
 
-REAL = pytest.mark.timeout(180)
-"""For real servers, whose start counts for the first test of them."""
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -58,8 +55,7 @@ class Cluster:
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(name, marks=[pytest.mark.lab, REAL] if by else [])
-        for name, by in WORLDS.items()
+        pytest.param(name, marks=[pytest.mark.lab] if by else []) for name, by in WORLDS.items()
     ],
 )
 def world(
