@@ -31,11 +31,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories on real servers take longest: they begin, lest one worker is left with one alone."""
+    """Stories on real servers take longest: they begin, lest one worker is left with one alone.
+
+    And what names no limit of its own there gets more time than other tests.
+    """
     items.sort(key=lambda item: LONGEST not in item.path.parents)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(REAL_SERVERS))
