@@ -166,8 +166,9 @@ def called(db: Database, episode: str, actors: Sequence[str]) -> bool:
 def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
     """Episodes that nobody has taken, nor was called about, though they wait since a moment.
 
-    They wait since they were first told to fire with one of these severities. What was not told
-    (it is muted, say) calls nobody, nor what a silence holds back as a whole.
+    They wait since they were first told to fire with one of these severities, and an alert of such
+    a severity still fires. What was not told (it is muted, say) calls nobody, nor what a silence
+    holds back as a whole.
     """
     marks = ", ".join("?" for _ in severities)
     rows = every(
@@ -177,10 +178,12 @@ def unowned(db: Database, severities: Sequence[str], before: int) -> list[str]:
         AND id NOT IN (SELECT episode FROM alert_escalations)
         AND EXISTS (SELECT 1 FROM alert_waits WHERE episode = episodes.id
             AND severity IN ({marks}) AND since <= ?)
+        AND EXISTS (SELECT 1 FROM alerts WHERE episode = episodes.id AND status = 'firing'
+            AND json_extract(labels, '$.severity') IN ({marks}))
         AND NOT EXISTS (SELECT 1 FROM alert_silences WHERE episode = episodes.id
             AND ended_at IS NULL AND covers >= firing)
         ORDER BY created_at, id""",  # noqa: S608 - only question marks
-        [*severities, *severities, before],
+        [*severities, *severities, before, *severities],
     )
     return [str(row["id"]) for row in rows]
 

@@ -15,6 +15,7 @@ from bot.store.alerts import Episode
 from bot.store.db import Store
 from tests.bot.alerts.conftest import START, Clock, Room
 from tests.bot.store.test_alert_acts import episode as made
+from tests.bot.store.test_alert_acts import put as held
 
 MINUTE = 60_000_000
 DECADES = {"start": "2000-01-01T00:00:00Z", "end": "2050-01-01T00:00:00Z"}
@@ -37,7 +38,7 @@ def episode(name: str, **changes: Any) -> Episode:
 async def put(store: Store, *episodes: Episode) -> None:
     def work(db: Any) -> None:
         for one in episodes:
-            alerts.put(db, one)
+            held(db, one)
             alert_acts.wait(db, one.id, one.severity, START)
 
     await store.write(work)

@@ -9,7 +9,7 @@ import pytest
 
 from bot.store import alert_acts, alerts
 from bot.store.alert_acts import Silencing
-from bot.store.alerts import Episode
+from bot.store.alerts import AlertRow, Episode
 from bot.store.db import Store
 
 NOW = 1_800_000_000_000_000
@@ -47,6 +47,14 @@ def episode(name: str, **changes: Any) -> Episode:
         picture="",
     )
     return replace(made, **changes)
+
+
+def put(db: Any, one: Episode) -> None:
+    """Writes an episode with an alert of its severity that fires."""
+    alerts.put(db, one)
+    labels = {"alertname": one.id, "severity": one.severity}
+    row = AlertRow(one.id, "f1", "firing", labels, {}, 0, NOW, None, "", NOW, NOW, "", None)
+    alerts.put_alerts(db, [row])
 
 
 def silencing(silence: str, about: str, **changes: Any) -> Silencing:
@@ -92,8 +100,8 @@ async def test_a_silence_holds_until_it_is_ended_for_all_its_episodes(store: Sto
 )
 async def test_only_what_nobody_cares_for_is_escalated(store: Store, changes: Any) -> None:
     def work(db: Any) -> list[str]:
-        alerts.put(db, episode("a"))
-        alerts.put(db, episode("b", **changes))
+        put(db, episode("a"))
+        put(db, episode("b", **changes))
         for name in "ab":
             alert_acts.wait(db, name, "critical", NOW)
         return alert_acts.unowned(db, ("critical",), NOW)
@@ -104,7 +112,7 @@ async def test_only_what_nobody_cares_for_is_escalated(store: Store, changes: An
 async def test_a_silence_of_all_its_alerts_keeps_an_episode_from_escalating(store: Store) -> None:
     def work(db: Any) -> list[str]:
         for name, covers in (("a", 1), ("b", 2), ("c", 2)):
-            alerts.put(db, episode(name))
+            put(db, episode(name))
             alert_acts.wait(db, name, "critical", NOW)
             alert_acts.put(db, silencing(name, name, covers=covers))
         alert_acts.end(db, "main", "c", NOW)
@@ -115,7 +123,7 @@ async def test_a_silence_of_all_its_alerts_keeps_an_episode_from_escalating(stor
 
 async def test_an_episode_is_escalated_once(store: Store) -> None:
     def work(db: Any) -> Any:
-        alerts.put(db, episode("a"))
+        put(db, episode("a"))
         alert_acts.wait(db, "a", "critical", NOW)
         first, second = (alert_acts.escalate(db, "a", NOW + n) for n in range(2))
         return first, second, alert_acts.unowned(db, ("critical",), NOW)
@@ -127,7 +135,7 @@ async def test_an_episode_is_escalated_once(store: Store) -> None:
 
 async def test_old_acts_are_forgotten_but_not_of_what_still_stands(store: Store) -> None:
     def work(db: Any) -> Any:
-        alerts.put(db, episode("open"))
+        put(db, episode("open"))
         for name in ("open", "closed"):
             alert_acts.escalate(db, name, NOW)
         alert_acts.put(db, silencing("s1", "open"))
@@ -140,7 +148,7 @@ async def test_old_acts_are_forgotten_but_not_of_what_still_stands(store: Store)
 async def test_what_fires_again_has_called_nobody_yet(store: Store) -> None:
     def work(db: Any) -> Any:
         for name in "ab":
-            alerts.put(db, episode(name))
+            put(db, episode(name))
             alert_acts.escalate(db, name, NOW)
             alert_acts.call(db, name, ["ann"], NOW)
         alert_acts.fired_again(db, "a")
@@ -152,7 +160,7 @@ async def test_what_fires_again_has_called_nobody_yet(store: Store) -> None:
 
 async def test_it_waits_since_it_first_had_a_severity_that_calls(store: Store) -> None:
     def work(db: Any) -> Any:
-        alerts.put(db, episode("a"))
+        put(db, episode("a"))
         for n, severity in enumerate(("warning", "error", "critical", "critical", "error")):
             alert_acts.wait(db, "a", severity, NOW + n)
         return [
@@ -161,3 +169,19 @@ async def test_it_waits_since_it_first_had_a_severity_that_calls(store: Store) -
         ]
 
     assert await store.write(work) == [[2, 3, 4], [1, 2, 3, 4], []]
+
+
+async def test_nobody_is_called_about_a_critical_alert_of_a_group_that_has_ended(
+    store: Store,
+) -> None:
+    def work(db: Any, status: str) -> list[str]:
+        put(db, episode("a"))
+        alert_acts.wait(db, "a", "critical", NOW)
+        labels = {"alertname": "a", "severity": "warning"}
+        row, *_ = alerts.alerts_of(db, "a")
+        still = replace(row, fingerprint="f2", labels=labels)
+        alerts.put_alerts(db, [replace(row, status=status), still])
+        return alert_acts.unowned(db, ("critical",), NOW)
+
+    assert await store.write(lambda db: work(db, "firing")) == ["a"]
+    assert await store.write(lambda db: work(db, "resolved")) == []
