@@ -159,7 +159,8 @@ def troubles(db: Database) -> list[Trouble]:
         shown = from_json(thread.body["root"])
         titles = (e for e in shown.elements if isinstance(e, Title))
         if any(title.tone == "bad" for title in titles):
-            found.append(Trouble(thread.message_key, thread.title, shown))
+            muted = bool(thread.body.get("muted"))
+            found.append(Trouble(thread.message_key, thread.title, shown, muted))
     for episode in alerts.standing(db, limit=-1):  # what is left out would be mailed as over
         if rank(episode.severity) == 0:
             held = bool(episode.muted) or _silenced(db, episode)

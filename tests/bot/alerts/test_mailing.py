@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
 
@@ -14,7 +15,7 @@ from bot.alerts.mailing import MOST, Mailing
 from bot.alerts.threads import Threads
 from bot.alerts.webhook import read
 from bot.config import Config
-from bot.store import alert_acts, alerts
+from bot.store import alert_acts, alert_threads, alerts
 from bot.store.alert_acts import Silencing
 from bot.store.alerts import AlertRow
 from bot.store.db import Store
@@ -334,3 +335,16 @@ async def test_what_is_silenced_meanwhile_is_not_over(scene: Scene) -> None:
     await scene.fire("shop", closed_at=scene.clock.now, state="resolved")
     await scene.look(15)
     assert "Over: Pods of shop" in await scene.text()
+
+
+async def test_what_a_maintenance_mutes_is_not_mailed(scene: Scene) -> None:
+    await scene.hold("The store is away")
+
+    def mute(db: Any) -> None:
+        (thread,) = alert_threads.standing(db)
+        alert_threads.put(db, replace(thread, body={**thread.body, "muted": "maintenance"}))
+
+    await scene.store.write(mute)
+    scene.away = REVOKED
+    await scene.look(30)
+    assert scene.quiet
