@@ -194,10 +194,13 @@ def _notes(result: RestoreResult) -> tuple[Note, ...]:
     if done.revision == 0:
         warn.append("Helm does not know the release: the backup lacks its record.")
     plain = [f"Helm knows it as revision {done.revision}."] if done.revision else []
+    if done.safety:
+        back = f"restore {done.safety} --replace --cluster {result.cluster}"
+        plain.append(f"`{back}` goes back to how it was before.")
     return (
         *(Note(marked(text), "bad") for text in bad),
         *(Note(marked(text), "warn") for text in warn),
-        *(Note.of(text) for text in plain),
+        *(Note(marked(text)) for text in plain),
     )
 
 

@@ -102,7 +102,7 @@ def _objects(packed: bytes, name: str, whole: Collection[str] | None, most: int)
             if read > most:
                 raise OutOfSight(
                     f"The content of backup {name} is longer than {most >> 20} MB.",
-                    hint="Restore it with Velero's own command line.",
+                    hint=f"`velero backup describe {name} --details` shows what it holds.",
                 )
             stream = tar.extractfile(member)
             if stream is None:

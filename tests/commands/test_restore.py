@@ -152,7 +152,8 @@ async def test_replace_rolls_the_data_back(recoverable: Office, recovery: Recove
     new = await recovery.kube.get(PERSISTENT_VOLUME_CLAIM, "shop", "data-db-0")
     assert new["metadata"]["uid"] != old["metadata"]["uid"]
     assert result.done.safety.startswith("shop-backup-safety-20")
-    assert result.done.safety in text_of(document)
+    assert f"restore {result.done.safety} --replace --cluster main" in text_of(document)
+    assert "goes back to how it was before" in text_of(document)
     # The safety backup holds what was corrupt; no series takes it for a good one.
     again = await recoverable.plan("restore shop --replace")
     assert again.facts["backup"] == name

@@ -115,3 +115,20 @@ async def test_a_replace_that_could_not_refill_is_refused(
     assert f"{name} outlives its claim (reclaim policy Retain)" in caught.value.why
     claim = await recovery.kube.get(PERSISTENT_VOLUME_CLAIM, "shop", "data-db-0")
     assert claim["status"]["phase"] == "Bound"
+
+
+async def test_a_plan_offers_no_replace_that_would_be_refused(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    await dumping(recoverable, recovery)
+    said = "".join((await recoverable.plan("restore shop")).warnings)
+    assert "Nor can --replace alone do that for data-db-0 (reclaim policy Retain" in said
+    assert "deletes and refills" not in said
+
+
+async def test_a_plan_offers_no_replace_where_the_backup_has_no_data(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    await kept(recoverable, recovery, annotations=LEFT_OUT)
+    said = "".join((await recoverable.plan("restore shop")).warnings)
+    assert "its data is NOT rolled back. The backup has none of it." in said

@@ -158,7 +158,8 @@ def check_available(location: Location) -> None:
         raise Refused(
             f"Storage location {location.name} is not available",
             why=cause,
-            hint="Velero looks again every minute; then ask again",
+            hint="Nothing can be restored from it until Velero reaches it again, which it tries "
+            "every minute: `recovery` and `kubectl get backupstoragelocations -A` tell",
         )
 
 
@@ -251,7 +252,8 @@ async def wait_for_backup(op: Op, velero: Velero, name: str, location: Location)
         raise Failed(
             f"Backup {name} did not show up in {velero.kube.cluster}",
             why=f"its Velero has not found it in location {location.name} after {timeout:.0f} s",
-            hint="See its log; nothing has been restored",
+            hint=f"Nothing has been restored. `kubectl -n {velero.namespace} logs "
+            "deployment/velero` there says why",
         )
 
     await op.step(f"wait for {name} to show up", wait, done=look, interruptible=True)

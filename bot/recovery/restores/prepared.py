@@ -53,6 +53,7 @@ class Prepared:
         troubles: Other clusters that could not be asked → why.
         where: The flag that offered commands need to mean this cluster.
         waiting: Claims that will not get their volumes.
+        fixed: Claims that exist, and whose volumes would outlive them.
         reach: What a copy would do to the living app.
         unseen: Why the backup could not be read, and what is known all the same.
     """
@@ -70,6 +71,7 @@ class Prepared:
     troubles: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
     waiting: tuple[Stuck, ...] = ()
+    fixed: tuple[str, ...] = ()
     reach: Reach = field(default_factory=Reach)
     unseen: Unseen | None = None
 

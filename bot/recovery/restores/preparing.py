@@ -81,7 +81,8 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     )
     _check(found, mapping)
     held_back = [o for o in saved if o.resource == conflicts.VOLUMES]
-    waiting = stuck((*objects, *held_back), mapping, proof, volumes, found.claims)
+    orphaned = stuck((*objects, *held_back), mapping, proof, volumes)
+    waiting = tuple(one for one in orphaned if one.claim not in found.claims)
     reached = await reach(cluster.kube, objects, mapping) if p.to else Reach()
     if space is not None and waiting:
         _refuse_retained(waiting)
@@ -99,6 +100,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         known.troubles,
         elsewhere(ctx.scope, wanted.cluster),
         waiting,
+        tuple(one.claim for one in orphaned if one.claim in found.claims),
         reached,
     )
 
@@ -242,8 +244,8 @@ def _refuse_retained(waiting: Sequence[Stuck]) -> None:
     one = waiting[0]
     raise Refused(
         f"--replace cannot refill {listed((w.claim for w in waiting), 4)}",
-        why=f"{listed((w.volume for w in waiting), 4)} outlives its claim (reclaim policy Retain) "
-        "and the backup has no copy of its own of the data",
+        why=f"volume {listed((w.volume for w in waiting), 4)} outlives its claim (reclaim policy "
+        "Retain), and the backup has no copy of its own of the data",
         hint="Restore without --replace when the volumes may stay as they are. Else scale the app "
         f"to 0, delete the claims (`kubectl -n {one.place} delete pvc {one.claim}`), and restore "
         "without --replace: its plan says how the claims get volumes",

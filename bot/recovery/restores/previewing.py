@@ -178,7 +178,7 @@ def _blind(found: Prepared, now: int) -> list[str]:
             f"{'it' if len(unseen.loose) == 1 else 'them'}: if the backup has a dump, its restore "
             "hook loads it OVER the data there."
         )
-    return [*said, f"With time, let the bot see it first: {unseen.hint}"]
+    return [*said, f"Better with a look first, if there is time. {unseen.hint}"]
 
 
 def _copies(found: Prepared) -> list[str]:
@@ -230,7 +230,7 @@ def _data(found: Prepared) -> list[str]:
         )
     elif stays:
         whose = "its" if len(stays) == 1 else "their"
-        said.append(f"{_volumes(stays)}: {whose} data is NOT rolled back.{_instead(found)}")
+        said.append(f"{_volumes(stays)}: {whose} data is NOT rolled back.{_instead(found, stays)}")
     if found.room is None and survey.idle_hooks:
         said.append(
             f"{listed(survey.idle_hooks, 3)} still "
@@ -251,9 +251,19 @@ def _volumes(claims: tuple[str, ...]) -> str:
     return f"{count(len(claims), 'volume')} ({listed(claims, 4)}) {verb}"
 
 
-def _instead(found: Prepared) -> str:
+def _instead(found: Prepared, stays: tuple[str, ...]) -> str:
+    """What would roll the data of these claims back."""
     if not found.intent.in_place or found.unseen is not None:
         return ""
+    stored = {p.claim for p in found.proof.protected}
+    if stored.isdisjoint(stays):
+        return " The backup has none of it."
+    if fixed := [name for name in found.fixed if name in stored]:
+        return (
+            f" Nor can --replace alone do that for {listed(fixed, 4)} (reclaim policy Retain, and "
+            "the backup has a dump only): "
+            f"`restore {found.backup.name} --replace{found.where}` says what can."
+        )
     return f" `restore {found.backup.name} --replace{found.where}` deletes and refills."
 
 

@@ -230,5 +230,5 @@ async def _gone(
         raise Failed(
             f"{listed(still, 4)} did not go away within {timeout:.0f} s",
             why="a pod that does not end, one that still uses a volume, or a finalizer holds it",
-            hint="`kubectl describe` tells which",
+            hint=f"`kubectl -n {namespace} describe {kind.plural}` tells which",
         ) from error

@@ -8,7 +8,7 @@ and waits for ever.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +51,9 @@ class Stuck:
             )
         give = f"""`kubectl patch pv {self.volume} -p '{{"spec":{{"claimRef":{{"uid":null}}}}}}'`"""
         return (
-            f"Claim {self.claim} will wait for volume {self.volume} (reclaim policy Retain), which "
-            f"holds the old data and belongs to the claim that is gone: {give} gives it the old "
-            f"data back; {anew}."
+            f"Claim {self.claim} will wait for volume {self.volume} (reclaim policy Retain): it "
+            "still belongs to the claim that is gone, with the data as it was last. To go on with "
+            f"that data, now or once the claim waits: {give}. To begin without: {anew}."
         )
 
 
@@ -99,22 +99,20 @@ def stuck(
     mapping: Mapping[str, str],
     proof: Proof,
     volumes: Iterable[Object] | None,
-    present: Collection[str] = (),
 ) -> tuple[Stuck, ...]:
-    """The claims of a backup that will not get their volumes.
+    """The claims of a backup that would not get their volumes, were they not there already.
 
     Args:
         saved: What is restored, and the PersistentVolumes that the backup holds.
         mapping: Namespace in the backup → namespace here.
         proof: Of which claims it holds data.
         volumes: The cluster's PersistentVolumes; None when they may not be read.
-        present: Claims that exist and stay.
     """
     live = {str(v["metadata"]["name"]): v for v in volumes or ()}
     found = []
     for one in tied(saved, proof):
         place, volume = mapping.get(one.namespace, ""), live.get(one.volume)
-        if not place or one.claim in present or volume is None:
+        if not place or volume is None:
             continue
         owner = (volume.get("spec") or {}).get("claimRef") or {}
         if owner.get("uid"):

@@ -86,7 +86,7 @@ def check_configured(ref: AppRef) -> None:
     """
     if ref.config.backup is None:
         raise Refused(
-            f"{ref.name} has no backup settings",
+            f"App {ref.name} has no backup settings",
             why="its backups would have no name of their own and might miss objects",
             hint=f"Give it `backup: {{name: {ref.name}-backup, selector: …}}` in onprem.yaml",
         )

@@ -76,7 +76,9 @@ def choose(
     if app:
         what = f"of {word}" if app == word else f"{word}-…"
         raise Refused(
-            f"There is no backup {what} yet", hint=f"Make one with `backup create {app}{where}`"
+            f"There is no backup {what} yet",
+            hint=f"`backup list --all{where}` shows those of other names and clusters; "
+            f"`backup create {app}{where}` makes one",
         )
     known = sorted({*bases, *bases.values(), *(b.name for b in backups)})
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
