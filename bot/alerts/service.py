@@ -14,6 +14,7 @@ from bot.alerts import acting, choosing, heartbeat, intake
 from bot.alerts.condition import Act
 from bot.alerts.escalation import Escalation
 from bot.alerts.heartbeat import Heartbeats
+from bot.alerts.leaving import Leaving
 from bot.alerts.lost import LostSight
 from bot.alerts.picturing import Illustrator, Studio
 from bot.alerts.presenting import Extras
@@ -87,6 +88,7 @@ class Alerts:
         store, config, clock, outlet = around.store, around.config, around.clock, around.outlet
         words = Words(around.prefix, around.known, self._extras)
         self._lost = LostSight(store, around.clusters, config, clock)
+        self._leaving = Leaving(store, around.threads, config, clock)
         self._hearts = Heartbeats(store, around.threads, config, clock, around.monotonic)
         illustrator = self._illustrator = Illustrator(
             store, outlet, clock, config, around.clusters, around.studio
@@ -180,6 +182,7 @@ class Alerts:
             await self._kept(self._hearts.look(cluster))
         await self._kept(self._escalation.look())
         await self._kept(self._refusals.look())
+        await self._kept(self._leaving.look())
         await self._kept(self.threads.settle())
         # What asks a server comes last: a slow one holds up neither those nor other clusters.
         await asyncio.gather(*(self._compare(cluster) for cluster in clusters))

@@ -105,6 +105,12 @@ def cut_short(db: Database, cluster: str, since: int) -> set[tuple[str, str]]:
     return {(row["receiver"], row["labels"]) for row in every(db, sql, [cluster, since])}
 
 
+def clusters(db: Database) -> list[str]:
+    """Names of the clusters of which alerts fire."""
+    sql = "SELECT DISTINCT cluster FROM episodes WHERE closed_at IS NULL"
+    return [str(row["cluster"]) for row in every(db, sql)]
+
+
 def held(db: Database, cluster: str) -> dict[str, int | None]:
     """Alerts of a cluster that fire as far as is known, and since when each is missed."""
     rows = every(
