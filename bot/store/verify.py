@@ -11,8 +11,8 @@ from sqlite_utils import Database
 
 from bot.store.audit import FORMAT, Head, Kind, sign
 from bot.store.keys import AuditKey
-from bot.store.migrations import AUDIT_TRIGGERS
 from bot.store.rows import every, load
+from bot.store.tables import AUDIT_TRIGGERS
 
 
 @dataclass(frozen=True, slots=True)

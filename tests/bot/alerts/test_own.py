@@ -17,8 +17,8 @@ from bot.render.document import Document, Text, Title
 from bot.store import alert_threads, audit, requests
 from bot.store.audit import AuditEvent, Kind
 from bot.store.db import Store
-from bot.store.migrations import AUDIT_TRIGGERS
 from bot.store.requests import Request, State
+from bot.store.tables import AUDIT_TRIGGERS
 from bot.store.verify import verify
 from tests.bot.alerts.conftest import Clock, Room
 

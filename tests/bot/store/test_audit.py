@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from bot.errors import StoreUnavailable, UsageError
 from bot.redaction import Redactor
-from bot.store import audit, migrations
+from bot.store import audit, migrations, tables
 from bot.store.audit import AuditEvent, AuditLog, Head, Kind
 from bot.store.connect import connect
 from bot.store.export import export
@@ -79,11 +79,11 @@ def test_any_other_client_is_stopped_by_the_triggers(db, log, tmp_path, sql):
 def tampered(path: Path, *statements: str) -> None:
     """What somebody does who may write the file: no triggers, no rules."""
     raw = sqlite3.connect(path)
-    for name in migrations.AUDIT_TRIGGERS:
+    for name in tables.AUDIT_TRIGGERS:
         raw.execute(f"DROP TRIGGER {name}")
     for statement in statements:
         raw.execute(statement)
-    for sql in migrations.AUDIT_TRIGGERS.values():
+    for sql in tables.AUDIT_TRIGGERS.values():
         raw.execute(sql)
     raw.commit()
     raw.close()
