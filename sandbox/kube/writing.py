@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kube import convert, errors, validation
+from sandbox.kube.accepting import addressed, check_fields, check_patched
 from sandbox.kube.clock import timestamp
 from sandbox.kube.errors import Cause
 from sandbox.kube.jsonutil import Json, metadata, thaw
@@ -15,7 +15,6 @@ from sandbox.kube.patch.managed import Manager, apply_configuration, disown, own
 from sandbox.kube.patch.merge import json_patch, merge_patch
 from sandbox.kube.patch.strategic import strategic_patch
 from sandbox.kube.requests import Target, WriteOptions
-from sandbox.kube.resources import Resource
 from sandbox.kube.rights.attributes import Attributes
 from sandbox.kube.rights.authorizer import Authorizer
 from sandbox.kube.rights.grants import check_grant
@@ -64,8 +63,8 @@ class Writer:
             ApiError: As the real server refuses.
         """
         obj = object_body(body)
-        warnings = self._check_fields(target.resource, obj, body, options)
-        return self._create(target, self._address(target, obj), options, warnings)
+        warnings = self._accepted(target, obj, body, options)
+        return self._create(target, addressed(target, obj), options, warnings)
 
     def _create(
         self,
@@ -110,8 +109,8 @@ class Writer:
         obj = object_body(body)
         if target.subresource == "scale":
             return self._scale(target, obj, options)
-        warnings = self._check_fields(target.resource, obj, body, options)
-        return Written(self._replace(target, self._address(target, obj), options), warnings)
+        warnings = self._accepted(target, obj, body, options)
+        return Written(self._replace(target, addressed(target, obj), options), warnings)
 
     def _replace(
         self, target: Target, obj: Json, options: WriteOptions, *, accounted: bool = False
@@ -172,34 +171,14 @@ class Writer:
         shown = convert.from_stored(target.resource, live)
         field = self._schemas.field(target.resource)
         patched = _patched(shown, form, body, field)
-        warnings = self._check_patched(target, patched, body, options)
-        patched = self._address(target, patched)
+        warnings = check_patched(field, target.resource, patched, body, options)
+        patched = addressed(target, patched)
         uid = metadata(patched).get("uid")
         if uid != live["metadata"]["uid"]:
             text = f'Invalid value: "{uid or ""}": field is immutable'
             cause = Cause("FieldValueInvalid", text, "metadata.uid")
             raise errors.invalid(kept.group, kept.kind, target.name, [cause])
         return Written(self._replace(target, patched, options), warnings)
-
-    def _check_patched(
-        self, target: Target, patched: Json, body: Body, options: WriteOptions
-    ) -> tuple[str, ...]:
-        found = check(
-            self._schemas.field(target.resource),
-            patched,
-            target.resource.kind,
-            prune=True,
-        )
-        doubled = [f'duplicate field "{place}"' for place in body.duplicates if place]
-        sentences = [*doubled, *found.unknown]
-        strict = f"strict decoding error: {', '.join(sentences)}"
-        if found.wrong:
-            strict, sentences = found.wrong[0], found.wrong
-        if found.wrong or (sentences and options.validation == "Strict"):
-            value = json.dumps(body.value, separators=(",", ":"))
-            cause = Cause("FieldValueInvalid", f"Invalid value: {value}: {strict}", "patch")
-            raise errors.invalid("", "", "", [cause])
-        return tuple(sentences) if options.validation == "Warn" else ()
 
     def _apply(
         self, target: Target, live: Json | None, body: Body, options: WriteOptions
@@ -210,7 +189,7 @@ class Writer:
             raise errors.ApiError(500, "", f"{_UNTYPED} ({_identity(target)}): {text}")
         if target.subresource:
             raise errors.not_implemented(f"apply patches of {target.subresource}")
-        config = self._address(target, config)
+        config = addressed(target, config)
         if metadata(config).get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
         field = self._schemas.field(target.resource)
@@ -261,60 +240,14 @@ class Writer:
                 disown(live, _REPLICAS)
         return Written(scale_of(self._store.update(kept, live, dry_run=options.dry_run)))
 
-    # -- checks ----------------------------------------------------------------------------
+    def _accepted(
+        self, target: Target, obj: Json, body: Body, options: WriteOptions
+    ) -> tuple[str, ...]:
+        field = self._schemas.field(target.resource)
+        return check_fields(field, target.resource, obj, body, options)
 
     def _now(self) -> str:
         return timestamp(self._store.clock())
-
-    def _address(self, target: Target, obj: Json) -> Json:
-        """Check that the object is what and where the path says, and fill that in."""
-        resource = target.resource
-        given = (obj.get("apiVersion") or resource.api_version, obj.get("kind") or resource.kind)
-        if given[1] != resource.kind:
-            raise errors.bad_request(
-                f"{given[1]} in version {given[0]!r} cannot be handled as a {resource.kind}: "
-                f"no kind {given[1]!r} is registered for this path"
-            )
-        if given[0] != resource.api_version:
-            raise errors.bad_request(
-                f"the API version in the data ({given[0]}) does not match the expected API "
-                f"version ({resource.api_version})"
-            )
-        meta = metadata(obj)
-        if resource.namespaced and target.namespace:
-            if meta.get("namespace") not in (None, "", target.namespace):
-                raise errors.bad_request(
-                    "the namespace of the provided object does not match the namespace sent on "
-                    "the request"
-                )
-            meta["namespace"] = target.namespace
-        if target.name:
-            if meta.get("name") not in (None, "", target.name):
-                raise errors.bad_request(
-                    f"the name of the object ({meta['name']}) does not match the name on the "
-                    f"URL ({target.name})"
-                )
-            meta["name"] = target.name
-        return obj
-
-    def _check_fields(
-        self, resource: Resource, obj: Json, body: Body, options: WriteOptions
-    ) -> tuple[str, ...]:
-        """Take unknown fields out; refuse or warn about them as the client asked."""
-        found = check(self._schemas.field(resource), obj, resource.kind, prune=True)
-        prefix = (
-            f'{resource.kind} in version "{resource.version}" cannot be handled as a '
-            f"{resource.kind}: "
-        )
-        if found.wrong:
-            raise errors.bad_request(prefix + found.wrong[0])
-        doubled = [f'duplicate field "{place}"' for place in body.duplicates if place]
-        sentences = [*doubled, *found.unknown]
-        if sentences and options.validation == "Strict":
-            raise errors.bad_request(f"{prefix}strict decoding error: {', '.join(sentences)}")
-        if not resource.custom:
-            _drop_nulls(obj)
-        return tuple(sentences) if options.validation == "Warn" else ()
 
 
 def _patched(live: Json, form: str, body: Body, field: Any) -> Json:
@@ -346,14 +279,3 @@ def _identity(target: Target) -> str:
     resource = target.resource
     where = f"{target.namespace}/{target.name}" if target.namespace else f"/{target.name}"
     return f"{where}; {resource.api_version}, Kind={resource.kind}"
-
-
-def _drop_nulls(value: Any) -> None:
-    if isinstance(value, dict):
-        for name in [name for name, item in value.items() if item is None]:
-            del value[name]
-        for item in value.values():
-            _drop_nulls(item)
-    elif isinstance(value, list):
-        for item in value:
-            _drop_nulls(item)
