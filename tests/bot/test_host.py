@@ -148,6 +148,7 @@ def test_whoever_asks_the_running_bot_needs_none_of_its_tokens(place: Place) -> 
     assert "bot_token_file" in alone.stderr
 
 
+@pytest.mark.slow
 def test_who_has_no_role_is_denied_with_3(place: Place) -> None:
     settings = yaml.safe_load(place.config.read_text())
     settings["admins"] = [a for a in settings["admins"] if a.startswith("slack:")]
@@ -198,6 +199,7 @@ def test_trials_leave_no_state(place: Place, tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_practice_world_for_one_command_has_graphs(tmp_path: Path) -> None:
     picture = tmp_path / "cpu.png"
     words = [*ONPREM, "--sandbox", "graph", "cpu", "--save", str(picture)]
@@ -207,6 +209,7 @@ def test_a_practice_world_for_one_command_has_graphs(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_name_is_asked_for(place: Place) -> None:
     assert place.onprem("deploy", "parse").returncode == 0
     words = [*ONPREM, "--config", str(place.config), "uninstall", "parse"]
@@ -230,6 +233,7 @@ def test_at_a_terminal_the_name_is_asked_for(place: Place) -> None:
         assert "not deployed" in place.onprem("status").stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_job_to_the_bot(place: Place) -> None:
     with bot(place):
         words = [*ONPREM, "--config", str(place.config), "deploy", "parse"]

@@ -79,6 +79,7 @@ async def test_a_cut_first_deploy(shop: Office, world: World, step: str, edge: s
 
 
 @pytest.mark.helm
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("step", BAD_DEPLOY)
 async def test_a_cut_deploy_that_fails(shop: Office, world: World, step: str, edge: str) -> None:

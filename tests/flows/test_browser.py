@@ -162,6 +162,7 @@ async def test_deploy_roll_back_and_be_denied(page: Page, world: World) -> None:
     await expect(log(page).get_by_text("You may not deploy")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_on_a_phone_with_the_keyboard_alone(page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 780})
     await reach(page, page.get_by_role("button", name="Open the channel list"), "Tab")

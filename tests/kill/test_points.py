@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.timeout(900)]
 Run = Callable[[Callable[[tuple[Edge, ...]], list[int]]], None]
 
 
-QUICK = {"install", "upgrade", "scale", "restart", "backup"}
+QUICK = {"install", "upgrade", "scale"}
 """Cycles of which one round is part of the quick tier."""
 
 
