@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,9 @@ import promql_parser as syntax
 from sandbox.prometheus.promql import functions
 from sandbox.prometheus.promql.aggregating import aggregate
 from sandbox.prometheus.promql.binary import Matching, combine
+from sandbox.prometheus.promql.selecting import Selecting, asked, matchers, unknown, word
 from sandbox.prometheus.promql.values import (
-    LOOKBACK,
-    NAME,
-    Flags,
     Floats,
-    Labels,
-    Matcher,
     QueryError,
     Samples,
     Scalar,
@@ -27,26 +22,10 @@ from sandbox.prometheus.promql.values import (
     Times,
     Value,
     Vector,
-    merged,
-    nameless,
-    stacked,
 )
-from sandbox.prometheus.promql.windows import (
-    OVER_RANGES,
-    Windows,
-    predicted,
-    quantile_of,
-    windows,
-)
+from sandbox.prometheus.promql.windows import OVER_RANGES, predicted, quantile_of
 
-_MOST_SAMPLES = 10_000_000
 _CARDS = {"ManyToOne": "left", "OneToMany": "right"}
-_OPS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
-
-
-def _word(member: object) -> str:
-    """The name of a member of one of the parser's enumerations, which cannot be hashed."""
-    return str(member).rpartition(".")[2]
 
 
 def parse(query: str) -> Any:
@@ -75,35 +54,26 @@ def evaluate(query: Any, source: Source, steps: Times) -> Value | list[Samples]:
     Raises:
         QueryError: It uses what is not known here, or series cannot be matched.
     """
-    run = _Run(source, steps)
     inner = query
     while isinstance(inner, syntax.ParenExpr):
         inner = inner.expr
     if isinstance(inner, syntax.MatrixSelector):
-        return run.range(inner)
-    return run.value(query)
-
-
-def _ms(length: timedelta | None) -> int:
-    return round(length.total_seconds() * 1000) if length else 0
-
-
-def _unknown(what: str) -> QueryError:
-    return QueryError(f"the practice Prometheus does not know {what}")
+        return Selecting(source, steps).range(inner)
+    return _Run(source, steps).value(query)
 
 
 class _Run:
     """One evaluation."""
 
     def __init__(self, source: Source, steps: Times) -> None:
-        self._source, self._steps = source, steps
-        self._count = len(steps)
+        self._steps, self._count = steps, len(steps)
+        self._select = Selecting(source, steps)
         self._kinds: dict[type, Callable[[Any], Value]] = {
             syntax.NumberLiteral: lambda e: Scalar(np.full(self._count, float(e.val))),
             syntax.StringLiteral: lambda e: Text(e.val),
             syntax.ParenExpr: lambda e: self.value(e.expr),
             syntax.UnaryExpr: self._negated,
-            syntax.VectorSelector: self._instant,
+            syntax.VectorSelector: self._select.instant,
             syntax.BinaryExpr: self._binary,
             syntax.AggregateExpr: self._aggregate,
             syntax.Call: self._call,
@@ -117,7 +87,7 @@ class _Run:
         """
         found = self._kinds.get(type(expr))
         if found is None:
-            raise _unknown("subqueries" if isinstance(expr, syntax.SubqueryExpr) else str(expr))
+            raise unknown("subqueries" if isinstance(expr, syntax.SubqueryExpr) else str(expr))
         return found(expr)
 
     def _vector(self, expr: Any) -> Vector:
@@ -138,76 +108,6 @@ class _Run:
             raise QueryError(f"expected a string: {expr.prettify()}")
         return found.value
 
-    # -- selectors -------------------------------------------------------------------------
-
-    def matchers(self, selector: Any) -> list[Matcher]:
-        """What a selector asks for.
-
-        Raises:
-            QueryError: It uses what is not known here.
-        """
-        if selector.at is not None:
-            raise _unknown("the modifier @")
-        if selector.matchers.or_matchers:
-            raise QueryError('invalid parameter "query": parse error: unexpected "or" in matchers')
-        given = [(m.name, _OPS[_word(m.op)], m.value) for m in selector.matchers.matchers]
-        return [*([(NAME, "=", selector.name)] if selector.name else []), *given]
-
-    def _selected(self, selector: Any, width: int) -> tuple[list[Samples], Times]:
-        matchers = self.matchers(selector)
-        steps = self._steps - _ms(selector.offset)
-        found = self._source.select(matchers, int(steps[0]) - width, int(steps[-1]))
-        if len(found) * self._count > _MOST_SAMPLES:
-            text = "query processing would load too many samples into memory in query execution"
-            raise QueryError(text, "execution")
-        return found, steps
-
-    def _instant(self, selector: Any) -> Vector:
-        found, steps = self._selected(selector, LOOKBACK)
-        places: dict[int, Times] = {}
-        rows = []
-        for series in found:
-            if not len(series.times):
-                continue
-            place = places.get(id(series.times))
-            if place is None:
-                place = np.searchsorted(series.times, steps, side="right") - 1
-                places[id(series.times)] = place
-            at = np.maximum(place, 0)
-            present = (place >= 0) & (series.times[at] > steps - LOOKBACK)
-            if series.until is not None:
-                present &= steps < series.until[at]
-            rows.append((series.labels, series.values[at], present))
-        return stacked(rows, self._count)
-
-    def range(self, selector: Any) -> list[Samples]:
-        """The samples of a range selector, for an instant query."""
-        found, steps = self._selected(selector.vector_selector, _ms(selector.range))
-        start = int(steps[0]) - _ms(selector.range)
-        cut = []
-        for s in found:
-            inside = (s.times > start) & (s.times <= steps[-1])
-            if inside.any():
-                cut.append(Samples(s.labels, s.times[inside], s.values[inside]))
-        return cut
-
-    def _over_range(
-        self, expr: Any, answer: Callable[[Windows], tuple[Floats, Flags]], keep_name: bool
-    ) -> Vector:
-        while isinstance(expr, syntax.ParenExpr):
-            expr = expr.expr
-        if not isinstance(expr, syntax.MatrixSelector):
-            raise _unknown("subqueries")
-        width = _ms(expr.range)
-        found, steps = self._selected(expr.vector_selector, width)
-        rows = []
-        for series in found:
-            with np.errstate(all="ignore"):
-                values, present = answer(windows(series.times, series.values, steps, width))
-            labels = series.labels if keep_name else nameless(series.labels)
-            rows.append((labels, values, present))
-        return merged(rows, self._count)
-
     # -- operators -------------------------------------------------------------------------
 
     def _negated(self, expr: Any) -> Value:
@@ -223,13 +123,13 @@ class _Run:
         modifier = expr.modifier
         if modifier is not None:
             if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:
-                raise _unknown("the modifier fill")
+                raise unknown("the modifier fill")
             labels = modifier.matching
             on = labels is not None and labels.type == syntax.LabelModifierType.Include
             matching = Matching(
                 on=on,
                 names=tuple(labels.labels) if labels is not None else (),
-                many=_CARDS.get(_word(modifier.card), ""),
+                many=_CARDS.get(word(modifier.card), ""),
                 include=tuple(modifier.group_labels or ()),
                 flag=bool(modifier.return_bool),
             )
@@ -246,7 +146,7 @@ class _Run:
                 without = expr.modifier.labels
         op, parameter = str(expr.op), None
         if op == "count_values":
-            raise _unknown("the aggregation 'count_values'")
+            raise unknown("the aggregation 'count_values'")
         if expr.param is not None:
             parameter = self._scalar(expr.param)
         inner = self._vector(expr.expr)
@@ -257,7 +157,7 @@ class _Run:
     def _call(self, expr: Any) -> Value:
         name, args = expr.func.name, list(expr.args)
         if name in OVER_RANGES:
-            return self._over_range(args[0], OVER_RANGES[name], name == "last_over_time")
+            return self._select.over(args[0], OVER_RANGES[name], name == "last_over_time")
         if name in functions.MATH:
             vector = self._vector(args[0])
             with np.errstate(all="ignore"):
@@ -265,17 +165,17 @@ class _Run:
             return functions.mapped(vector, values, self._count)
         special = getattr(self, f"_do_{name}", None)
         if special is None:
-            raise _unknown(f"the function {name!r}")
+            raise unknown(f"the function {name!r}")
         found: Value = special(args)
         return found
 
     def _do_predict_linear(self, args: list[Any]) -> Value:
         seconds = self._scalar(args[1])
-        return self._over_range(args[0], lambda w: predicted(w, seconds), False)
+        return self._select.over(args[0], lambda w: predicted(w, seconds), False)
 
     def _do_quantile_over_time(self, args: list[Any]) -> Value:
         rank = self._scalar(args[0])
-        return self._over_range(args[1], lambda w: quantile_of(w, rank), False)
+        return self._select.over(args[1], lambda w: quantile_of(w, rank), False)
 
     def _do_histogram_quantile(self, args: list[Any]) -> Value:
         rank = self._scalar(args[0])
@@ -316,25 +216,16 @@ class _Run:
         return functions.ordered(self._vector(args[0]), down=True)
 
     def _do_absent(self, args: list[Any]) -> Value:
-        return functions.absent(self._vector(args[0]), self._asked(args[0]), self._count)
+        return functions.absent(self._vector(args[0]), asked(args[0]), self._count)
 
     def _do_absent_over_time(self, args: list[Any]) -> Value:
-        there = self._over_range(args[0], OVER_RANGES["present_over_time"], True)
-        return functions.absent(there, self._asked(args[0]), self._count)
+        there = self._select.over(args[0], OVER_RANGES["present_over_time"], True)
+        return functions.absent(there, asked(args[0]), self._count)
 
     def _do_label_replace(self, args: list[Any]) -> Value:
         target, replacement, source, pattern = map(self._text, args[1:])
         inner = self._vector(args[0])
         return functions.relabelled(inner, target, replacement, source, pattern, self._count)
-
-    def _asked(self, expr: Any) -> Labels:
-        while isinstance(expr, syntax.ParenExpr):
-            expr = expr.expr
-        if isinstance(expr, syntax.MatrixSelector):
-            expr = expr.vector_selector
-        if not isinstance(expr, syntax.VectorSelector):
-            return ()
-        return functions.equal_labels(self.matchers(expr))
 
 
 def selected(selector: str, source: Source, start: int, end: int) -> list[Samples]:
@@ -346,5 +237,4 @@ def selected(selector: str, source: Source, start: int, end: int) -> list[Sample
     expr = parse(selector)
     if not isinstance(expr, syntax.VectorSelector):
         raise QueryError(f'invalid parameter "match[]": {selector} is no selector')
-    run = _Run(source, np.array([end], dtype=np.int64))
-    return source.select(run.matchers(expr), start, end)
+    return source.select(matchers(expr), start, end)
