@@ -132,3 +132,17 @@ async def test_a_plan_offers_no_replace_where_the_backup_has_no_data(
     await kept(recoverable, recovery, annotations=LEFT_OUT)
     said = "".join((await recoverable.plan("restore shop")).warnings)
     assert "its data is NOT rolled back. The backup has none of it." in said
+
+
+async def test_a_volume_that_is_made_as_it_was_is_not_called_empty(
+    recoverable: Office, recovery: Recovery
+) -> None:
+    name = await kept(recoverable, recovery, annotations=LEFT_OUT)
+    await lost(recovery)
+    await recovery.kube.patch(VOLUME, None, name, {"metadata": {"finalizers": None}})
+    await recovery.kube.delete(VOLUME, None, name)
+    said = "".join((await recoverable.plan("restore shop")).warnings)
+    assert f"data-db-0 (volume {name}), and the reclaim policy is Retain" in said
+    assert "on its OLD storage" in said
+    assert "EMPTY" not in said
+    assert "BOTH" not in said

@@ -82,10 +82,10 @@ class Proving:
             restored = await run_restore(
                 self._op, self._velero, spec, timeout=self._timeout, late=self._longer
             )
+            if not restored.ok:
+                raise Failed("Not everything could be restored", why=restored.why)
         except Failed as error:
             raise await self._explained(error) from error.__cause__
-        if not restored.ok:
-            raise Failed("Not everything could be restored", why=restored.why)
         await self._ready()
         await self._probes()
         await self._counts()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.recovery.backups.proof import Proof
 from bot.recovery.restores.copying import Reach
-from bot.recovery.restores.retained import Stuck
+from bot.recovery.restores.retained import Stuck, Tied
 from bot.recovery.restores.room import Room
 from bot.recovery.restores.surveying import Survey
 from bot.recovery.restores.unseen import Unseen
@@ -54,6 +54,7 @@ class Prepared:
         where: The flag that offered commands need to mean this cluster.
         waiting: Claims that will not get their volumes.
         fixed: Claims that exist, and whose volumes would outlive them.
+        remade: Claims whose volumes come back on the storage that they had.
         reach: What a copy would do to the living app.
         unseen: Why the backup could not be read, and what is known all the same.
     """
@@ -72,6 +73,7 @@ class Prepared:
     where: str = ""
     waiting: tuple[Stuck, ...] = ()
     fixed: tuple[str, ...] = ()
+    remade: tuple[Tied, ...] = ()
     reach: Reach = field(default_factory=Reach)
     unseen: Unseen | None = None
 

@@ -21,9 +21,9 @@ from bot.recovery.restores.elsewhere import (
     shared_location,
 )
 from bot.recovery.restores.prepared import Asked, Prepared
-from bot.recovery.restores.retained import Stuck, stuck
-from bot.recovery.restores.room import Room, kinds_of_room, list_all, room
-from bot.recovery.restores.surveying import Survey, survey
+from bot.recovery.restores.retained import Stuck, remade, stuck
+from bot.recovery.restores.room import Room, room
+from bot.recovery.restores.surveying import Survey, all_of, survey
 from bot.recovery.restores.unseen import check_plain, look
 from bot.recovery.which.apps import app_of, bases_of, check_owner, elsewhere, selectors, velero_of
 from bot.recovery.which.choosing import Choice, choose, fitting
@@ -70,7 +70,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         raise Refused(f"Backup {backup.name} holds nothing of what was asked for")
     proof = await _proof(reader, backup, objects)
     space = await _room(cluster, wanted, mapping, proof, objects) if p.replace else None
-    volumes = await list_all(cluster.kube, kinds_of_room()["PersistentVolume"], None, None)
+    volumes = await all_of(cluster.kube, "v1", "persistentvolumes", "PersistentVolume")
     found = await survey(
         cluster.kube,
         objects,
@@ -81,7 +81,8 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
     )
     _check(found, mapping)
     held_back = [o for o in saved if o.resource == conflicts.VOLUMES]
-    orphaned = stuck((*objects, *held_back), mapping, proof, volumes)
+    kept = (*objects, *held_back)
+    orphaned = stuck(kept, mapping, proof, volumes)
     waiting = tuple(one for one in orphaned if one.claim not in found.claims)
     reached = await reach(cluster.kube, objects, mapping) if p.to else Reach()
     if space is not None and waiting:
@@ -101,6 +102,7 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         elsewhere(ctx.scope, wanted.cluster),
         waiting,
         tuple(one.claim for one in orphaned if one.claim in found.claims),
+        tuple(t for t in remade(kept, mapping, proof, volumes) if t.claim not in found.claims),
         reached,
     )
 

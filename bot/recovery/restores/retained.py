@@ -94,6 +94,26 @@ def tied(saved: Iterable[Saved], proof: Proof) -> tuple[Tied, ...]:
     return tuple(found)
 
 
+def remade(
+    saved: Iterable[Saved],
+    mapping: Mapping[str, str],
+    proof: Proof,
+    volumes: Iterable[Object] | None,
+) -> tuple[Tied, ...]:
+    """The claims whose volumes Velero makes as they were, on the storage that they had.
+
+    Arguments as of `stuck`; nothing is told where the cluster's volumes may not be read.
+    """
+    if volumes is None:
+        return ()
+    live = {str(v["metadata"]["name"]) for v in volumes}
+    return tuple(
+        one
+        for one in tied(saved, proof)
+        if one.held and one.volume not in live and one.namespace in mapping
+    )
+
+
 def stuck(
     saved: Iterable[Saved],
     mapping: Mapping[str, str],

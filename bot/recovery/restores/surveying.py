@@ -172,13 +172,13 @@ async def _live(
 async def _held(kube: KubeClient) -> tuple[list[Object] | None, ...]:
     """What the whole cluster has of storage classes, Services, Ingresses."""
     return await asyncio.gather(
-        _all(kube, "storage.k8s.io/v1", "storageclasses", "StorageClass"),
-        _all(kube, "v1", "services", "Service"),
-        _all(kube, "networking.k8s.io/v1", "ingresses", "Ingress"),
+        all_of(kube, "storage.k8s.io/v1", "storageclasses", "StorageClass"),
+        all_of(kube, "v1", "services", "Service"),
+        all_of(kube, "networking.k8s.io/v1", "ingresses", "Ingress"),
     )
 
 
-async def _all(kube: KubeClient, api: str, plural: str, kind: str) -> list[Object] | None:
+async def all_of(kube: KubeClient, api: str, plural: str, kind: str) -> list[Object] | None:
     """All objects of a kind; None when they may not be read."""
     from integrations.kubernetes.errors import Forbidden, NotFound
     from integrations.kubernetes.kinds import Kind

@@ -64,7 +64,9 @@ def test_a_claim_waits_until_its_volume_is_given_to_it(kept: Desk) -> None:
     for name in (first, second):
         assert f"will wait for volume {name} (reclaim policy Retain)" in said
         assert f"kubectl patch pv {name} -p" in said
-    assert third not in said, "Velero makes it anew, as it was"
+    assert f"will wait for volume {third}" not in said
+    assert f"(volume {third})" in said
+    assert "makes such a volume as it was, on its OLD storage" in said
 
     number = kept.bot.tell("restore", "parseserver-backup", "--yes")
     wait_for(lambda: len(claims(ward)) == 3, "the claims are there")
@@ -75,6 +77,30 @@ def test_a_claim_waits_until_its_volume_is_given_to_it(kept: Desk) -> None:
     state, said = kept.read(kept.bot.answer(number), 120)
     assert state == "done", said
     assert {phase for _, phase in claims(ward).values()} == {"Bound"}
+
+
+def test_a_drill_has_volumes_of_its_own(kept: Desk) -> None:
+    """Its claims would wait for the live volumes, whose names they had in the backup."""
+    ward = kept.ward
+    before = {name: one["spec"] for name, one in volumes(ward).items()}
+    name = kept.back_up()
+    state, said = kept.read(kept.bot.answer(kept.bot.tell("restore", "drill", "parse")), 120)
+    assert state == "done", said
+    assert f"Backup {name} of parse on main is proved" in said
+    assert "Left out on purpose" in said
+    assert "PersistentVolume pvc-" in said
+    assert {name: one["spec"] for name, one in volumes(ward).items()} == before
+    copies = [v for v in ward.lab.api("GET", VOLUMES)["items"] if drilled(v)]
+    wait_for(lambda: not [v for v in copies if exists(ward, v)], "what was made for the copy goes")
+
+
+def drilled(volume: Json) -> bool:
+    return "-drill-" in volume["spec"].get("claimRef", {}).get("namespace", "")
+
+
+def exists(ward: Ward, volume: Json) -> bool:
+    items = ward.lab.api("GET", VOLUMES)["items"]
+    return volume["metadata"]["name"] in {item["metadata"]["name"] for item in items}
 
 
 def phases(ward: Ward) -> set[str]:

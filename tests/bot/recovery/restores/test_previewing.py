@@ -12,6 +12,7 @@ from bot.recovery.backups.proof import Proof, Protected, Unprotected
 from bot.recovery.restores.conflicts import CLAIMS, Met
 from bot.recovery.restores.prepared import Prepared
 from bot.recovery.restores.previewing import plan, untouched
+from bot.recovery.restores.retained import Tied
 from bot.recovery.restores.room import Doomed, Room
 from bot.recovery.restores.surveying import Survey
 from bot.recovery.which.choosing import Choice
@@ -144,3 +145,12 @@ def test_the_fingerprint_moves_with_what_is_there_and_with_the_mode() -> None:
     assert print_(Survey(5, marks="a")) == same
     assert print_(Survey(5, marks="b")) != same
     assert print_(Survey(5, marks="a"), update=True) != same
+
+
+def test_a_volume_on_the_storage_of_another_cluster_is_told() -> None:
+    """Both would write to it."""
+    home = Intent("parse", "spare", APP, home="main")
+    ties = (Tied("data-m-0", "parse", "pv-1", held=True),)
+    said = warnings(prepared(Survey(5), intent=home, remade=ties))
+    assert "data-m-0 (volume pv-1)" in said
+    assert "If main still uses that storage, BOTH write to it: stop it first." in said
