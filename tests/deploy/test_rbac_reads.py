@@ -52,7 +52,7 @@ async def bot(cluster: PracticeCluster, tmp_path: Path) -> AsyncIterator[KubeCli
     async with KubeClient(Access("main", cluster.kubeconfig)) as admin:
         path = "/api/v1/namespaces/onprem/serviceaccounts/onprem/token"
         kind = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        answer: Any = await admin._json(Request("POST", path, "token", (), kind))
+        answer: Any = await admin.ask(Request("POST", path, "token", (), kind))
     config = cluster.server.kubeconfig()
     config["users"][0]["user"] = {"token": answer["status"]["token"]}
     (tmp_path / "bot").write_text(yaml.safe_dump(config))
