@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import Code, Document, Fields, Mono, Note, Strong, Table, Text, Title
+from bot import Actions, Button, Code, Document, Fields, Mono, Note, Strong, Table, Text, Title
 from bot.render.terminal import coloured, plain, show, to_data
 
 
@@ -63,6 +63,14 @@ def test_no_control_character_of_outside_text_reaches_a_terminal(text: str) -> N
 def test_wide_characters_stay_aligned() -> None:
     shown = plain(Document.of(Table(("name", "x"), (("名前", "1"), ("abcd", "2")))))
     assert shown == "name  x\n名前  1\nabcd  2\n"
+
+
+def test_buttons_that_run_something_are_commands_to_type() -> None:
+    asks = Button("Silence …", "ask", "silence k7 --for 12h")
+    runs, leaves = Button("Ack", "run", "ack k7"), Button("Leave it", "dismiss")
+    lines = plain(Document.of(Actions((runs, asks, leaves)))).split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    assert said == ["Ack: onprem ack k7", "Silence …: onprem silence k7 --for 12h"]
 
 
 class Phase(enum.Enum):

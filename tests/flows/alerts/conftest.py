@@ -11,15 +11,19 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.clock import now
 from bot.config import Config
 from bot.main import serving
 from bot.wiring import Product
+from sandbox.alertmanager.server import PracticeAlertmanager
+from sandbox.alertmanager.timing import Route
 from sandbox.slack import Limits, SlackServer, practice_workspace
 from sandbox.slack.entities import Message
-from tests.bot.alerts.payloads import body
+from tests.bot.alerts.payloads import body, stamp
 
 TOKEN = "alerts-token-of-this-test"
 TURN = 20.0
+MINUTE = 60_000_000
 
 
 class Scene:
@@ -114,3 +118,39 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     finally:
         await slack.close()
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def alertmanager(scene: Scene) -> AsyncIterator[PracticeAlertmanager]:
+    practice = PracticeAlertmanager(Route())
+    await practice.start(waiting=False)
+    users = scene.slack.workspace
+    team = users.team_id
+    scene.cluster["alertmanager"] = practice.url
+    scene.rest["admins"] = [f"slack:{team}/{users.person(who).id}" for who in ("adam", "alice")]
+    scene.rest["persons"] = {"alice": [f"slack:{team}/{users.person('alice').id}"]}
+    scene.rest["apps"] = {"parse": {"namespace": "parse", "chart": "builtin:parse-server"}}
+    try:
+        yield practice
+    finally:
+        await practice.close()
+
+
+async def fire(scene: Scene, practice: PracticeAlertmanager, **more: str) -> Message:
+    """One alert fires, in Alertmanager and in the channel."""
+    began = stamp(now() - MINUTE)
+    labels = {"alertname": "PodsNotReady", "severity": "critical", "namespace": "parse", **more}
+    practice.put([{"labels": labels, "startsAt": began}])
+    found = next(a for a, _ in practice.alerts() if a.labels == labels)
+    told = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {},
+        "startsAt": began,
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "",
+        "fingerprint": found.fingerprint,
+    }
+    await scene.notify(told, **({"labels": {"alertname": more["alertname"]}} if more else {}))
+    message = await scene.told(labels["alertname"])
+    return message

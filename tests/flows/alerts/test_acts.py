@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-
-import pytest
 
 from bot.clock import now
 from bot.store import audit, roles
 from sandbox.alertmanager.server import PracticeAlertmanager
-from sandbox.alertmanager.timing import Route
 from sandbox.slack import Fault
 from sandbox.slack.blocks import elements_of
 from sandbox.slack.entities import Message, View
 from tests.bot.alerts.payloads import alert, stamp
-from tests.flows.alerts.conftest import Scene, text_of
-
-MINUTE = 60_000_000
-
-
-@pytest.fixture
-async def alertmanager(scene: Scene) -> AsyncIterator[PracticeAlertmanager]:
-    practice = PracticeAlertmanager(Route())
-    await practice.start(waiting=False)
-    users = scene.slack.workspace
-    team = users.team_id
-    scene.cluster["alertmanager"] = practice.url
-    scene.rest["admins"] = [f"slack:{team}/{users.person(who).id}" for who in ("adam", "alice")]
-    scene.rest["persons"] = {"alice": [f"slack:{team}/{users.person('alice').id}"]}
-    scene.rest["apps"] = {"parse": {"namespace": "parse", "chart": "builtin:parse-server"}}
-    try:
-        yield practice
-    finally:
-        await practice.close()
-
-
-async def fire(scene: Scene, practice: PracticeAlertmanager, **more: str) -> Message:
-    """One alert fires, in Alertmanager and in the channel."""
-    began = stamp(now() - MINUTE)
-    labels = {"alertname": "PodsNotReady", "severity": "critical", "namespace": "parse", **more}
-    practice.put([{"labels": labels, "startsAt": began}])
-    found = next(a for a, _ in practice.alerts() if a.labels == labels)
-    told = {
-        "status": "firing",
-        "labels": labels,
-        "annotations": {},
-        "startsAt": began,
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "",
-        "fingerprint": found.fingerprint,
-    }
-    await scene.notify(told, **({"labels": {"alertname": more["alertname"]}} if more else {}))
-    message = await scene.told(labels["alertname"])
-    return message
+from tests.flows.alerts.conftest import MINUTE, Scene, fire, text_of
 
 
 def labels_of(message: Message) -> list[str]:
