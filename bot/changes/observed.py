@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.releases.words import moment
-from integrations.helm.client import OPERATION_LABEL
+from integrations.helm.names import OPERATION_LABEL
 
 Object = Mapping[str, Any]
 

@@ -6,6 +6,9 @@ import re
 
 from integrations.helm.errors import BadArgument
 
+OPERATION_LABEL = "onprem-operation"
+"""Label on the release's Secret, there from the first moment; the description comes last."""
+
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?\Z")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _OPERATION = re.compile(r"[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?\Z", re.ASCII)

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from integrations.helm import orphan
-from integrations.helm.client import HALF_APPLIED, OPERATION_LABEL
+from integrations.helm.client import HALF_APPLIED
 from integrations.helm.models import Revision
-from integrations.helm.names import checked_operation, checked_release
+from integrations.helm.names import OPERATION_LABEL, checked_operation, checked_release
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import Conflict, NotFound
 from integrations.kubernetes.kinds import SECRET
