@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.config import load
+from bot.connecting import server_of
 from bot.errors import ConfigError
-from bot.wiring import secret_values, server_of
+from bot.wiring import secret_values
 from integrations.server import Server
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.config import load
-from bot.wiring import probe_all
+from bot.probing import probe_all
 from integrations.helm.binary import find_helm
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.sdk import Access

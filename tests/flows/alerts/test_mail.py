@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.alerts.mailing import Mailing
 from bot.clock import now
-from bot.wiring import probe_all
+from bot.probing import probe_all
 from integrations.helm.binary import HelmBinary
 from sandbox.slack import Fault
 from tests.bot.alerts.payloads import alert
