@@ -16,7 +16,6 @@ import aiohttp
 
 from integrations.kubernetes import outage, sdk
 from integrations.kubernetes.errors import (
-    ClusterConfigError,
     ClusterUnreachable,
     ClusterUntrusted,
     Forbidden,
@@ -27,10 +26,11 @@ from integrations.kubernetes.errors import (
     Unauthorized,
     from_response,
 )
+from integrations.kubernetes.session import Session
 from integrations.kubernetes.silence import Silence
 
 if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient, Configuration
+    from kubernetes.aio.client import ApiClient
 
 CONNECT_TIMEOUT = 3.0
 """Seconds to open TCP and TLS; with name resolution at most one more."""
@@ -41,11 +41,7 @@ HEALTH_TIMEOUT = 6.0
 """Seconds for the API server's own health checks; two of them give etcd two seconds each."""
 JUST_STARTED = 60.0
 """Seconds after an outage in which a refusal is asked for twice."""
-SHARED_FAILURE = 1.0
-"""Seconds for which an unusable access is not tried again."""
 RETRIES = 2
-RENEWAL_PAUSE = 10.0
-"""Seconds between two reloads of refused credentials."""
 BACKOFF = 0.2
 """Seconds before the first retry when the server names no time; doubled each time."""
 
@@ -75,43 +71,22 @@ class Transport:
 
     def __init__(self, access: sdk.Access) -> None:
         self.access = access
-        self._client: ApiClient | None = None
-        self._retired: list[ApiClient] = []
-        self._renewed: float | None = None
+        self._session = Session(access)
         self._lost: float | None = None
-        self._unusable: tuple[float, ClusterConfigError] | None = None
         self._silence = Silence(time.monotonic)
-        self._lock = asyncio.Lock()
 
     @property
     def address(self) -> str:
         """The API server's address, empty before the first use."""
-        return str(self._client.configuration.host) if self._client else ""
+        return self._session.address
 
     async def close(self) -> None:
         """Close all connections."""
-        for client in (*self._retired, *filter(None, [self._client])):
-            await client.close()  # type: ignore[no-untyped-call]
-        self._client, self._retired = None, []
+        await self._session.close()
 
     async def client(self) -> ApiClient:
         """The SDK client, loaded on first use."""
-        async with self._lock:
-            if self._client is None:
-                self._client = sdk.api_client(await self._configuration())
-            return self._client
-
-    async def _configuration(self) -> Configuration:
-        """Load the access; those who waited for a failure meanwhile share it."""
-        now = asyncio.get_running_loop().time
-        if self._unusable is not None and now() - self._unusable[0] < SHARED_FAILURE:
-            known = self._unusable[1]
-            raise ClusterConfigError(known.message, hint=known.hint, detail=known.detail)
-        try:
-            return await sdk.configuration(self.access)
-        except ClusterConfigError as error:
-            self._unusable = now(), error
-            raise
+        return await self._session.client()
 
     async def send(self, request: Request) -> bytes:
         """Send and read the whole answer.
@@ -132,7 +107,7 @@ class Transport:
             try:
                 return await self._once(client, request, deadline - loop.time())
             except (Unauthorized, ClusterUntrusted):
-                if renewed or not await self._renew(client):
+                if renewed or not await self._session.renew(client):
                     raise
                 renewed = True
             except Forbidden as error:
@@ -168,7 +143,7 @@ class Transport:
         try:
             return await self._open(client, request, timeout)
         except (Unauthorized, ClusterUntrusted):
-            if not await self._renew(client):
+            if not await self._session.renew(client):
                 raise
             return await self._open(await self.client(), request, timeout)
         except Forbidden:
@@ -307,27 +282,6 @@ class Transport:
             error.message += f"{why}."
             error.hint = f"Renew the credentials in {sdk.place(self.access)}."
         return error
-
-    async def _renew(self, used: ApiClient) -> bool:
-        """Load the credentials anew, unless somebody did since ``used`` was handed out.
-
-        Returns:
-            False when they were loaded a moment ago: trying again would only run the login
-            plugin for every request.
-        """
-        async with self._lock:
-            now = asyncio.get_running_loop().time()
-            if self._client is not used:
-                return True
-            if self._renewed is not None and now - self._renewed < RENEWAL_PAUSE:
-                return False
-            self._renewed = now
-            fresh = sdk.api_client(await self._configuration())
-            for client in self._retired:
-                await client.close()  # type: ignore[no-untyped-call]
-            # Requests of other tasks may still use it; it goes with the next renewal.
-            self._client, self._retired = fresh, [used]
-            return True
 
 
 def _pause(request: Request, error: TooManyRequests | ServerError, attempt: int) -> float | None:
