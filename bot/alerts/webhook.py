@@ -24,6 +24,7 @@ NAME, VALUE, TEXT, KEY = 128, 1024, 4096, 1000
 ALERTS = 5000
 NEVER = 0
 _KEPT_FIRST = ("alertname", "severity", "namespace", "pod", "deployment", "statefulset", "node")
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 _UNQUOTED = re.compile(r"\\(.)")
 
 
@@ -91,7 +92,11 @@ def read(cluster: str, body: bytes) -> Delivery:
         BadPayload: It is none, or one of another version.
     """
     try:
-        data = json.loads(body, parse_constant=_no_constant)
+        text = body.decode("utf-8-sig")
+        data = json.loads(text, parse_constant=_no_constant)
+        if _HALVES.search(text):  # half a character cannot be stored, nor told
+            whole = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+            data = json.loads(whole)
     except RecursionError:
         raise BadPayload("it is nested too deeply") from None
     except ValueError as error:
@@ -170,9 +175,9 @@ def _pairs(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 def _key(text: str) -> str:
     """A group's name as it is; an overlong one by its beginning and its hash."""
-    whole = text.encode("utf-8", "backslashreplace")
+    whole = text.encode()
     if len(whole) <= KEY:
-        return whole.decode()
+        return text
     return f"{whole[:200].decode(errors='ignore')}…{hashlib.sha256(whole).hexdigest()}"
 
 

@@ -291,3 +291,20 @@ async def test_the_title_of_a_mixed_group_names_what_fires(
     assert await titled("DiskFull", "ApiSlow", ends="PodDown") == "ApiSlow, DiskFull: parse"
     assert await titled("ApiSlow", ends="DiskFull") == "ApiSlow: parse"
     assert await titled(ends="ApiSlow") == "ApiSlow: parse"
+
+
+@pytest.mark.parametrize("where", ["fingerprint", "generatorURL", "groupLabels", "externalURL"])
+async def test_half_a_character_is_stored_as_a_question_mark(
+    store: Store, notify: Notify, where: str
+) -> None:
+    half, one = "http://web.example/\ud83d", alert(START)
+    changes: dict[str, Any] = {"labels": {"namespace": half}} if where == "groupLabels" else {}
+    if where in one:
+        one[where] = half
+    elif not changes:
+        changes = {where: half}
+    assert await notify(one, **changes)
+    (found,) = await episodes(store)
+    (row,) = await store.read(lambda db: alerts.alerts_of(db, found.id))
+    told = (row.fingerprint, row.source, found.labels["namespace"], found.source)
+    assert "http://web.example/?" in told

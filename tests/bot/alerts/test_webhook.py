@@ -100,8 +100,11 @@ def test_long_texts_are_cut_and_control_characters_go() -> None:
 
 def test_what_no_database_takes_as_text_is_taken_all_the_same() -> None:
     found = read("main", body(alert(AT), groupKey='{}:{a="\ud800"}', receiver="\ud800x"))
-    found.group_key.encode()
-    assert found.receiver == "x"
+    assert (found.group_key, found.receiver) == ('{}:{a="?"}', "?x")
+    whole = read("main", body(alert(AT), receiver="\U0001f525"))
+    assert whole.receiver == "\U0001f525"
+    with pytest.raises(BadPayload, match="no JSON"):
+        read("main", body(alert(AT)).replace(b"onprem", b"\xed\xa0\x80"))
 
 
 def test_an_endless_group_key_stays_one_of_a_kind() -> None:
