@@ -182,7 +182,8 @@ class Edge(AsyncMiddleware):
         place = origin_of(body)
         ask = str(action.get("action_id", "")).startswith("ask.")
         admission = await self._press(body, token, place, ask=ask)
-        kept, modal = {"token": token, "place": place}, None
+        kept = {"token": token, "place": place}
+        modal: modals.View | None = None
         if admission.ask_typed:
             modal = modals.name_wanted(admission.ask_typed, kept)
         elif admission.form is not None:
