@@ -37,8 +37,8 @@ Take = Callable[[Delivery], Awaitable[None]]
 class Told(Protocol):
     """Who is told of what was not taken, as `Refusals`."""
 
-    async def refused(self, cluster: str, why: str) -> None:
-        """A notification of that cluster can never be read."""
+    async def refused(self, cluster: str, why: str, *, again: bool = False) -> None:
+        """A notification of that cluster was not taken; `again` if it is sent once more."""
 
     async def turned_away(self, kind: str, why: str) -> None:
         """One was not read at all."""
@@ -134,12 +134,16 @@ class Receiver:
         except StoreUnavailable as error:
             log.error("notification not kept", cluster=cluster, why=str(error))
             return _said(503, "it cannot be kept now", AGAIN)
+        except Exception as error:
+            log.error("notification not kept", cluster=cluster, exc_info=error)
+            why = "a fault of mine kept me from writing it down, and my log says more"
+            return await self._no(cluster, 500, why)
         return _said(200, "kept")
 
     async def _no(self, cluster: str, status: int, why: str) -> web.Response:
         log.error("notification refused", cluster=cluster, why=why)
         try:
-            await self._told.refused(cluster, why)
+            await self._told.refused(cluster, why, again=status >= 500)
         except StoreUnavailable:
             return _said(503, "it cannot be kept now", AGAIN)
         return _said(status, why)

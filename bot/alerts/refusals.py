@@ -63,18 +63,24 @@ class Refusals:
         for thread in await self._threads.standing("receiver"):
             self._last[thread.condition.removeprefix("receiver/")] = self._monotonic()
 
-    async def refused(self, cluster: str, why: str) -> None:
-        """Tells that a notification can never be read; until one of that cluster is taken.
+    async def refused(self, cluster: str, why: str, *, again: bool = False) -> None:
+        """Tells that a notification was not taken; until one of that cluster is.
+
+        Args:
+            cluster: Whose.
+            why: What is wrong with it, without a full stop.
+            again: Alertmanager sends it once more.
 
         Raises:
             StoreUnavailable: It was not told.
         """
         self._clusters.add(cluster)
+        sent = "tries again for some minutes" if again else "does not send it again"
         condition = Condition(
             "refused",
             "A notification of Alertmanager was refused",
             self._clock(),
-            why=((f"Not taken: {why}.",), ("Alertmanager does not send it again.",)),
+            why=((f"Not taken: {why}.",), (f"Alertmanager {sent}.",)),
             todo=("See in ", Mono("alerts"), " and in Alertmanager whether you miss something."),
             acts=(Act("Alerts", "alerts"),),
         )

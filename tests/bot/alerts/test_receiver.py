@@ -25,7 +25,7 @@ class Keeper:
         self.kept: list[Delivery] = []
         self.noted: list[tuple[str, str]] = []
         self.away: list[tuple[str, str]] = []
-        self.full = False
+        self.full = self.broken = self.again = False
         self.gate = asyncio.Event()
         self.gate.set()
         self.token = TOKEN
@@ -34,11 +34,14 @@ class Keeper:
         await self.gate.wait()
         if self.full:
             raise StoreUnavailable("The state cannot be written", why="the disk is full")
+        if self.broken:
+            raise KeyError("a fault of ours")
         self.kept.append(delivery)
 
-    async def refused(self, cluster: str, why: str) -> None:
+    async def refused(self, cluster: str, why: str, *, again: bool = False) -> None:
         if self.full:
             raise StoreUnavailable("The state cannot be written", why="the disk is full")
+        self.again = again
         self.noted.append((cluster, why))
 
     async def turned_away(self, kind: str, why: str) -> None:
@@ -176,3 +179,16 @@ async def test_other_methods_and_paths_are_none_of_it(url: str) -> None:
             assert answer.status == 405
         async with session.post(f"{url}/") as answer:
             assert answer.status == 404
+
+
+async def test_a_fault_of_the_bot_is_told_and_asks_to_come_again(url: str, keeper: Keeper) -> None:
+    keeper.broken = True
+    status, said = await post(url, body(alert(START)))
+    assert status == 500
+    assert "fault of mine" in said
+    assert "a fault of ours" not in said, "what broke is in the log only"
+    ((cluster, why),) = keeper.noted
+    assert (cluster, keeper.again) == ("main", True)
+    assert "my log says more" in why
+    keeper.broken = False
+    assert (await post(url, body(alert(START))))[0] == 200
