@@ -106,7 +106,7 @@ def _data(found: Prepared) -> list[str]:
             f"{'runs' if len(survey.idle_hooks) == 1 else 'run'}, so the restore hook that loads "
             "the dump does not run there."
         )
-    waiting = {one.claim for one in (*found.waiting, *found.remade)}
+    waiting = {one.claim for one in found.waiting} | {one.claim for one in found.remade}
     lost = [u for u in found.proof.unprotected if u.claim not in (*survey.claims, *waiting)]
     if lost and found.room is None:
         named = listed((f"{u.claim} ({u.cause})" for u in lost), 4)
