@@ -84,8 +84,8 @@ def _check_key(key: str, whole: str) -> None:
 
 
 def _check_values(key: str, values: Iterable[str]) -> None:
-    for value in values:
-        found = check_label_value(value, f"values[0][{key}]")
+    for index, value in enumerate(sorted(values)):
+        found = check_label_value(value, f"values[{index}][{key}]")
         if found:
             text = f"{found[0].field}: {found[0].message}"
             raise bad_request(f"unable to parse requirement: {text}")

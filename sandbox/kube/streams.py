@@ -88,7 +88,7 @@ def check_log_options(pod: str, query: Mapping[str, str]) -> None:
         value = number(query, name)
         if name == "sinceSeconds" and value is not None and "sinceTime" in query:
             why = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-            found.append(forbidden("", why))
+            found.append(forbidden("[]", why))
         elif value is not None and value < least:
             found.append(invalid(name, value, why))
     if found:

@@ -114,6 +114,13 @@ def _merge_list(current: list[Any], patch: list[Any], member: Field) -> list[Any
     return merged
 
 
+def _go_type(value: Any) -> str:
+    """The type that Go's JSON reader gives a value which is no list."""
+    if isinstance(value, dict):
+        return "map[string]interface {}"
+    return "string" if isinstance(value, str) else "bool" if isinstance(value, bool) else "int64"
+
+
 def _unknown(item: Json) -> ApiError:
     return ApiError(500, "", f"unknown patch type: {item[_DIRECTIVE]} in map: {_shown(item)}")
 
@@ -130,8 +137,10 @@ def _check_orders(patch: Json, field: Field | None) -> None:
         if target == name or patch.get(target) is None:
             continue
         items = patch[target]
-        if not isinstance(order, list) or not isinstance(items, list):
-            raise bad_request("invalid patch format of setElementOrder list")
+        for value in (order, items):
+            if not isinstance(value, list):
+                text = f"expected a []interface {{}}, but received a {_go_type(value)}"
+                raise ApiError(500, "", text)
         member = field.member(target) if field else None
         key = member.merge_key if member else ""
         kept = [i for i in items if not (isinstance(i, dict) and i.get(_DIRECTIVE) == "delete")]

@@ -160,8 +160,8 @@ NEW = {"name": "new", "image": "x"}
         ),
         (
             containers(NEW, **{"$setElementOrder/containers": "new"}),
-            400,
-            "invalid patch format of setElementOrder list",
+            500,
+            "expected a []interface {}, but received a string",
         ),
         (
             containers(NEW, **{"$setElementOrder/containers": [{"name": "web"}]}),
