@@ -68,6 +68,13 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
+@pytest.fixture
+def slowly(tmp_path: Path) -> Iterator[Place]:
+    """A world where a job takes as long as a person needs to press Ctrl-C."""
+    with sandbox(tmp_path / "world", "--pace", "real") as place:
+        yield place
+
+
 @contextmanager
 def bot(place: Place) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen([*ONPREM, "--config", str(place.config), "run"], **PIPES) as process:
@@ -234,7 +241,8 @@ def test_at_a_terminal_the_name_is_asked_for(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_the_job_to_the_bot(place: Place) -> None:
+def test_ctrl_c_leaves_the_job_to_the_bot(slowly: Place) -> None:
+    place = slowly
     with bot(place):
         words = [*ONPREM, "--config", str(place.config), "deploy", "parse"]
         with subprocess.Popen(words, **PIPES) as process:
@@ -253,7 +261,8 @@ def test_ctrl_c_leaves_the_job_to_the_bot(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_without_a_bot_lets_the_job_end(place: Place) -> None:
+def test_ctrl_c_without_a_bot_lets_the_job_end(slowly: Place) -> None:
+    place = slowly
     words = [*ONPREM, "--config", str(place.config), "deploy", "parse"]
     with subprocess.Popen(words, **PIPES) as process:
         assert process.stderr is not None
