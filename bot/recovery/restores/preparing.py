@@ -70,7 +70,6 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         raise Refused(f"Backup {backup.name} holds nothing of what was asked for")
     proof = await _proof(reader, backup, objects)
     space = await _room(cluster, wanted, mapping, proof, objects) if p.replace else None
-    volumes = await all_of(cluster.kube, "v1", "persistentvolumes", "PersistentVolume")
     found = await survey(
         cluster.kube,
         objects,
@@ -80,13 +79,10 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         gone=space.uids if space else (),
     )
     _check(found, mapping)
-    held_back = [o for o in saved if o.resource == conflicts.VOLUMES]
-    kept = (*objects, *held_back)
-    orphaned = stuck(kept, mapping, proof, volumes)
-    waiting = tuple(one for one in orphaned if one.claim not in found.claims)
+    ties = await _tied(cluster, saved, objects, mapping, proof, found)
     reached = await reach(cluster.kube, objects, mapping) if p.to else Reach()
-    if space is not None and waiting:
-        _refuse_retained(waiting)
+    if space is not None and ties["waiting"]:
+        _refuse_retained(ties["waiting"])
     return Prepared(
         wanted,
         choice,
@@ -100,56 +96,29 @@ async def prepare(ctx: Ctx, p: Asked) -> Prepared:
         backup.name not in known.names,
         known.troubles,
         elsewhere(ctx.scope, wanted.cluster),
-        waiting,
-        tuple(one.claim for one in orphaned if one.claim in found.claims),
-        tuple(t for t in remade(kept, mapping, proof, volumes) if t.claim not in found.claims),
-        reached,
+        **ties,
+        reach=reached,
     )
 
 
-async def _choice(ctx: Ctx, wanted: Intent, here: Velero) -> tuple[Known, Choice]:
-    """The backup: of the cluster's own, else of those that other clusters of the app made."""
-    bases, word = bases_of(ctx.config, wanted.bases), wanted.word
-    known = await known_backups(here)
-
-    def place() -> str | None:
-        places = (wanted.cluster, *wanted.homes)
-        return next((x for x in places if fitting(word, known.backups, bases, x)), None)
-
-    found = place()
-    if found != wanted.cluster and wanted.homes:  # theirs: they may know of newer ones
-        known = await ask_others(known, [velero_of(ctx.clusters(x)) for x in wanted.homes])
-        found = place()
-    if found is None and known.troubles:
-        raise await none_found(here, known.troubles)
-    where = elsewhere(ctx.scope, wanted.cluster)
-    cluster = found or wanted.cluster
-    return known, choose(word, known.backups, bases, ctx.clock(), cluster=cluster, where=where)
-
-
-def _check_app(ctx: Ctx, wanted: Intent, backup: Backup) -> None:
-    """The name of a backup gave the permission; its label must not name another app."""
-    if wanted.app is not None:
-        check_owner(wanted.target, backup.name, backup.labels)
-        owner = app_of(ctx.config, wanted.bases, backup.name, backup.labels)
-        if owner and owner != wanted.app.name:
-            raise Refused(f"Backup {backup.name} is of {owner}, not of {wanted.app.name}")
-
-
-async def _where(
-    ctx: Ctx, here: Velero, known: Known, wanted: Intent, backup: Backup
-) -> tuple[Location | None, Velero]:
-    """The location to close to writes, if it is another cluster's backup, and who can read it."""
-    if not wanted.home:
-        return None, here
-    reader, told = here, known.others.get(backup.name)
-    if told is None:
-        location = await here.location(backup.location)
-    else:
-        reader = velero_of(ctx.clusters(told))
-        location = await shared_location(here, reader, backup)
-    check_available(location)
-    return location, reader
+async def _tied(
+    cluster: Cluster,
+    saved: Sequence[Saved],
+    objects: Sequence[Saved],
+    mapping: Mapping[str, str],
+    proof: Proof,
+    found: Survey,
+) -> dict[str, Any]:
+    """What becomes of claims that are tied to volumes with the policy Retain, as `Prepared`."""
+    volumes = await all_of(cluster.kube, "v1", "persistentvolumes", "PersistentVolume")
+    kept = (*objects, *(o for o in saved if o.resource == conflicts.VOLUMES))
+    orphaned = stuck(kept, mapping, proof, volumes)
+    again = remade(kept, mapping, proof, volumes)
+    return {
+        "waiting": tuple(one for one in orphaned if one.claim not in found.claims),
+        "fixed": tuple(one.claim for one in orphaned if one.claim in found.claims),
+        "remade": tuple(one for one in again if one.claim not in found.claims),
+    }
 
 
 async def _unseen(
