@@ -22,7 +22,7 @@ from pathlib import Path
 def own_folder(prefix: str, root: Path | None = None) -> Iterator[Path]:
     """Remove what dead owners left, then make a folder; it is gone at the end of the block.
 
-    After an error it stays for the logs in it, until the next start.
+    After an error it stays for what is in it, such as logs, until the next start.
 
     Args:
         prefix: How the names of such folders begin.
@@ -35,7 +35,7 @@ def own_folder(prefix: str, root: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     except Exception:
-        failed = True
+        failed = any(folder.iterdir())
         raise
     finally:
         if not failed:

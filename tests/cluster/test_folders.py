@@ -61,6 +61,12 @@ def test_after_an_error_its_logs_stay_until_the_next_start(tmp_path: Path) -> No
         assert not left.exists()
 
 
+def test_nothing_stays_after_an_error_that_left_no_logs(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), own_folder(PREFIX, tmp_path):
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_owner_left_goes_with_the_next_start(
     owner: tuple[subprocess.Popen[str], Path], tmp_path: Path
 ) -> None:
