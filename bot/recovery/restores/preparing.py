@@ -121,6 +121,51 @@ async def _tied(
     }
 
 
+async def _choice(ctx: Ctx, wanted: Intent, here: Velero) -> tuple[Known, Choice]:
+    """The backup: of the cluster's own, else of those that other clusters of the app made."""
+    bases, word = bases_of(ctx.config, wanted.bases), wanted.word
+    known = await known_backups(here)
+
+    def place() -> str | None:
+        places = (wanted.cluster, *wanted.homes)
+        return next((x for x in places if fitting(word, known.backups, bases, x)), None)
+
+    found = place()
+    if found != wanted.cluster and wanted.homes:  # theirs: they may know of newer ones
+        known = await ask_others(known, [velero_of(ctx.clusters(x)) for x in wanted.homes])
+        found = place()
+    if found is None and known.troubles:
+        raise await none_found(here, known.troubles)
+    where = elsewhere(ctx.scope, wanted.cluster)
+    cluster = found or wanted.cluster
+    return known, choose(word, known.backups, bases, ctx.clock(), cluster=cluster, where=where)
+
+
+def _check_app(ctx: Ctx, wanted: Intent, backup: Backup) -> None:
+    """The name of a backup gave the permission; its label must not name another app."""
+    if wanted.app is not None:
+        check_owner(wanted.target, backup.name, backup.labels)
+        owner = app_of(ctx.config, wanted.bases, backup.name, backup.labels)
+        if owner and owner != wanted.app.name:
+            raise Refused(f"Backup {backup.name} is of {owner}, not of {wanted.app.name}")
+
+
+async def _where(
+    ctx: Ctx, here: Velero, known: Known, wanted: Intent, backup: Backup
+) -> tuple[Location | None, Velero]:
+    """The location to close to writes, if it is another cluster's backup, and who can read it."""
+    if not wanted.home:
+        return None, here
+    reader, told = here, known.others.get(backup.name)
+    if told is None:
+        location = await here.location(backup.location)
+    else:
+        reader = velero_of(ctx.clusters(told))
+        location = await shared_location(here, reader, backup)
+    check_available(location)
+    return location, reader
+
+
 async def _unseen(
     ctx: Ctx,
     wanted: Intent,
