@@ -16,7 +16,7 @@ test: $(VENV)/.ready-dev
 # The same tests against real servers, built once into a cache outside the checkout. Needs Go.
 test-lab: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.cluster build
-	@ONPREM_REQUIRE="$$ONPREM_REQUIRE lab" $(BIN)/python -m pytest -m "lab and not slow" -n 3 --dist loadfile --no-loadscope-reorder
+	@ONPREM_REQUIRE="$$ONPREM_REQUIRE lab" $(BIN)/python -m pytest -m "lab and not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 # What holds in the practice cluster and on real ones, as a page made from the results.
 contract: $(VENV)/.ready-dev

@@ -11,6 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Imported once and here: each importing folder would get servers of its own, for a whole run.
+from tests.cluster.fixtures import lab, older_lab  # noqa: F401
+from tests.cluster.monitoring_fixtures import (  # noqa: F401
+    lab_alertmanager,
+    lab_metrics,
+    lab_prometheus,
+    lab_state,
+    machine,
+    monitoring_tools,
+)
+from tests.cluster.recovery_fixtures import lab_velero, object_store, second_velero  # noqa: F401
+
 # How long an example takes says something of the machine's other work, not of the code.
 settings.register_profile("onprem", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("onprem")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.build import Builder, BuildError
-from tests.cluster.fixtures import lab  # noqa: F401
 from tests.cluster.lab import Lab
 from tests.cluster.metrics import metrics_server
 from tests.cluster.monitoring import (
@@ -40,7 +39,7 @@ def monitoring_tools() -> None:
 
 @pytest.fixture(scope="session")
 def lab_state(
-    lab: Lab,  # noqa: F811
+    lab: Lab,
     monitoring_tools: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
@@ -68,7 +67,7 @@ def lab_alertmanager(
 
 @pytest.fixture(scope="session")
 def lab_prometheus(
-    lab: Lab,  # noqa: F811
+    lab: Lab,
     lab_state: Server,
     machine: Server,
     tmp_path_factory: pytest.TempPathFactory,
@@ -86,7 +85,7 @@ def lab_prometheus(
 
 @pytest.fixture(scope="module")
 def lab_metrics(
-    lab: Lab,  # noqa: F811
+    lab: Lab,
     monitoring_tools: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:

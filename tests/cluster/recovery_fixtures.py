@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.fixtures import lab, need  # noqa: F401
+from tests.cluster.fixtures import need
 from tests.cluster.lab import Lab
 from tests.cluster.recovery import TOOLS, ObjectStore, VeleroServer
 
@@ -21,13 +22,10 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
 
 @pytest.fixture(scope="session")
 def lab_velero(
-    lab: Lab,  # noqa: F811
-    object_store: ObjectStore,
-    tmp_path_factory: pytest.TempPathFactory,
+    object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[VeleroServer]:
-    """The Velero of the lab."""
-    with VeleroServer.started(lab, object_store, tmp_path_factory.mktemp("velero")) as made:
-        yield made
+    """A Velero with a control plane of its own: its kinds would show in other tests."""
+    yield from _started(object_store, tmp_path_factory.mktemp("velero"))
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +33,12 @@ def second_velero(
     object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[VeleroServer]:
     """Another control plane with a Velero on the same store."""
-    folder = tmp_path_factory.mktemp("second")
+    yield from _started(object_store, tmp_path_factory.mktemp("second"))
+
+
+def _started(store: ObjectStore, folder: Path) -> Iterator[VeleroServer]:
     with (
-        Lab.started(folder / "lab") as second,
-        VeleroServer.started(second, object_store, folder / "velero") as made,
+        Lab.started(folder / "lab") as made,
+        VeleroServer.started(made, store, folder / "velero") as server,
     ):
-        yield made
+        yield server

@@ -16,22 +16,13 @@ from tests.cluster.build import HERE, Builder
 from tests.cluster.lab import Lab
 from tests.cluster.metrics import CPU, METRICS
 from tests.cluster.monitoring import Server, node_exporter, promtool
-from tests.cluster.monitoring_fixtures import (  # noqa: F401
-    lab,
-    lab_alertmanager,
-    lab_metrics,
-    lab_prometheus,
-    lab_state,
-    machine,
-    monitoring_tools,
-)
 from tests.cluster.process import started_at
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
-def busy(lab: Lab) -> Iterator[str]:  # noqa: F811
+def busy(lab: Lab) -> Iterator[str]:
     """A namespace with the Deployment `busy`; its two pods use 140m of CPU each."""
     name = "monitored"
     lab.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
@@ -57,7 +48,7 @@ def value(server: Server, query: str) -> float | None:
     return float(found[0]["value"][1]) if found else None
 
 
-def test_prometheus_has_scraped_the_lab(lab_prometheus: Server, busy: str) -> None:  # noqa: F811
+def test_prometheus_has_scraped_the_lab(lab_prometheus: Server, busy: str) -> None:
     desired = f'kube_deployment_spec_replicas{{namespace="{busy}",deployment="busy"}}'
     expected = {
         'up{job="apiserver"}': 1,
@@ -70,7 +61,7 @@ def test_prometheus_has_scraped_the_lab(lab_prometheus: Server, busy: str) -> No
     )
 
 
-def test_kube_state_metrics_tells_of_the_nodes(lab_state: Server, lab: Lab) -> None:  # noqa: F811
+def test_kube_state_metrics_tells_of_the_nodes(lab_state: Server, lab: Lab) -> None:
     nodes = {n["metadata"]["name"] for n in lab.api("GET", "/api/v1/nodes")["items"]}
 
     def told() -> bool:
@@ -84,13 +75,13 @@ def test_kube_state_metrics_tells_of_the_nodes(lab_state: Server, lab: Lab) -> N
     lab_state.process.wait_until(told)
 
 
-def test_node_exporter_tells_the_load_of_this_machine(machine: Server) -> None:  # noqa: F811
+def test_node_exporter_tells_the_load_of_this_machine(machine: Server) -> None:
     lines = machine.text("/metrics").splitlines()
     (load,) = (line for line in lines if line.startswith("node_load1 "))
     assert float(load.split()[1]) >= 0
 
 
-def test_alertmanager_takes_an_alert(lab_alertmanager: Server) -> None:  # noqa: F811
+def test_alertmanager_takes_an_alert(lab_alertmanager: Server) -> None:
     labels = {"alertname": "Watchdog", "severity": "none"}
     lab_alertmanager.text("/api/v2/alerts", [{"labels": labels}])
     lab_alertmanager.process.wait_until(
@@ -100,8 +91,8 @@ def test_alertmanager_takes_an_alert(lab_alertmanager: Server) -> None:  # noqa:
 
 def test_metrics_server_tells_what_nodes_and_pods_use(
     busy: str,
-    lab: Lab,  # noqa: F811
-    lab_metrics: Server,  # noqa: F811
+    lab: Lab,
+    lab_metrics: Server,
 ) -> None:
     nodes = {n["metadata"]["name"] for n in lab.api("GET", "/api/v1/nodes")["items"]}
     told = lab.api("GET", f"{METRICS}/nodes")["items"]
@@ -124,7 +115,7 @@ groups:
 """
 
 
-def test_promtool_checks_rules(monitoring_tools: None, tmp_path: Path) -> None:  # noqa: F811
+def test_promtool_checks_rules(monitoring_tools: None, tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
     file.write_text(RULES.format(value=0))
     said = promtool("check", "rules", file)
@@ -135,7 +126,7 @@ def test_promtool_checks_rules(monitoring_tools: None, tmp_path: Path) -> None: 
     assert "parse error" in said.stderr
 
 
-def test_at_the_end_it_is_gone(monitoring_tools: None, tmp_path: Path) -> None:  # noqa: F811
+def test_at_the_end_it_is_gone(monitoring_tools: None, tmp_path: Path) -> None:
     with node_exporter(tmp_path) as server:
         pid = server.process.pid
         server.stop()
@@ -158,8 +149,8 @@ with node_exporter(Path(sys.argv[1])) as server:
 
 
 def test_it_is_gone_when_the_run_is_killed(
-    monitoring_tools: None,  # noqa: F811
-    machine: Server,  # noqa: F811
+    monitoring_tools: None,
+    machine: Server,
     tmp_path: Path,
 ) -> None:
     command = [sys.executable, "-c", RUN, str(tmp_path)]

@@ -21,7 +21,6 @@ from integrations.kubernetes.sdk import Access
 from sandbox.cluster import PracticeCluster
 from sandbox.kube.controllers import Pace
 from sandbox.kube.server import VERSION
-from tests.cluster.fixtures import lab, older_lab  # noqa: F401
 from tests.cluster.lab import OLDER, Lab
 from tests.contract.client import Api, Json
 from tests.contract.people import People

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.cluster.build import Builder
-from tests.cluster.fixtures import lab, older_lab  # noqa: F401
 from tests.cluster.lab import Json, Lab
 from tests.lab.grounds import PATIENCE, ROOT, Grounds, grounds_on, wait_for
 
@@ -68,14 +67,14 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def grounds(lab: Lab) -> Iterator[Grounds]:  # noqa: F811
+def grounds(lab: Lab) -> Iterator[Grounds]:
     """The newest Kubernetes, prepared for the bot."""
     with grounds_on(lab) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def older_grounds(older_lab: Lab) -> Iterator[Grounds]:  # noqa: F811
+def older_grounds(older_lab: Lab) -> Iterator[Grounds]:
     """The oldest Kubernetes, prepared for the bot."""
     with grounds_on(older_lab) as made:
         yield made

@@ -15,7 +15,7 @@ from bot.context import Cluster
 from bot.store.db import Store
 from integrations.alertmanager import Alertmanager
 from tests.cluster.monitoring import alertmanager
-from tests.cluster.monitoring_fixtures import ROUTE, monitoring_tools  # noqa: F401
+from tests.cluster.monitoring_fixtures import ROUTE
 from tests.commands.alarms import GROUP_BY, AlarmOffice, Alarms, Told
 from tests.commands.conftest import store  # noqa: F401
 from tests.commands.test_alerts import DOWN
@@ -35,7 +35,7 @@ class RealAlarms(Alarms):
 
 @pytest.fixture(scope="module")
 def address(
-    monitoring_tools: None,  # noqa: F811
+    monitoring_tools: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     route = {**ROUTE, "group_by": [*GROUP_BY]}

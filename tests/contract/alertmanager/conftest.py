@@ -16,7 +16,6 @@ from aiohttp import web
 
 from sandbox.alertmanager import PracticeAlertmanager, Receiver, Route
 from tests.cluster.monitoring import alertmanager
-from tests.cluster.monitoring_fixtures import monitoring_tools  # noqa: F401
 from tests.contract.velero.world import eventually
 
 Json = dict[str, Any]
@@ -145,7 +144,7 @@ def unused_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="module")
 def real_alertmanager(
-    monitoring_tools: None,  # noqa: F811
+    monitoring_tools: None,
     unused_port: Callable[[], int],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:

@@ -13,7 +13,6 @@ import pytest
 from sandbox.cluster import PracticeCluster
 from sandbox.kube.controllers import Pace
 from tests.cluster.monitoring import Server, prometheus
-from tests.cluster.monitoring_fixtures import monitoring_tools  # noqa: F401
 from tests.contract.velero.world import eventually
 
 ITSELF = {"targets": ["127.0.0.1:9090"]}
@@ -49,7 +48,7 @@ class Answers:
 
 @pytest.fixture(scope="session")
 def real_prometheus(
-    monitoring_tools: None,  # noqa: F811
+    monitoring_tools: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
     """A Prometheus whose only target never answers."""

@@ -17,12 +17,6 @@ from sandbox.prometheus.exporters import METRICS
 from sandbox.prometheus.promql.values import NAME
 from tests.cluster.lab import Lab
 from tests.cluster.monitoring import Server
-from tests.cluster.monitoring_fixtures import (  # noqa: F401
-    lab,
-    lab_state,
-    machine,
-    monitoring_tools,
-)
 from tests.sandbox.prometheus.conftest import Clock, Watched
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
@@ -78,7 +72,7 @@ def differences(
     return wrong
 
 
-def test_node_exporter(practice: dict[str, set[str]], machine: Server) -> None:  # noqa: F811
+def test_node_exporter(practice: dict[str, set[str]], machine: Server) -> None:
     told = real(machine.text("/metrics"))
     assert len(told) > 100
     assert differences(practice, told, "node_", TARGET | OF_EXPORTER) == {}
@@ -86,8 +80,8 @@ def test_node_exporter(practice: dict[str, set[str]], machine: Server) -> None: 
 
 def test_kube_state_metrics(
     practice: dict[str, set[str]],
-    lab: Lab,  # noqa: F811
-    lab_state: Server,  # noqa: F811
+    lab: Lab,
+    lab_state: Server,
 ) -> None:
     _furnish(lab)
     wanted = ("kube_pod_container_status_ready", "kube_statefulset_replicas", "kube_daemonset_")
@@ -104,7 +98,7 @@ def test_kube_state_metrics(
     }, wrong
 
 
-def _furnish(lab: Lab) -> None:  # noqa: F811
+def _furnish(lab: Lab) -> None:
     """One object of each kind that the practice world tells of."""
     lab.api("POST", "/api/v1/namespaces", {"metadata": {"name": "exporters"}})
     container = {
@@ -138,12 +132,12 @@ def _furnish(lab: Lab) -> None:  # noqa: F811
         lab.api("POST", f"/{path}", {"metadata": {"name": "web"}, "spec": more})
 
 
-def test_the_api_server(practice: dict[str, set[str]], lab: Lab) -> None:  # noqa: F811
+def test_the_api_server(practice: dict[str, set[str]], lab: Lab) -> None:
     told = real(_asked(lab, "/metrics"))
     assert differences(practice, told, "apiserver_", TARGET | {"namespace"}) == {}
 
 
-def _asked(lab: Lab, path: str) -> str:  # noqa: F811
+def _asked(lab: Lab, path: str) -> str:
     """What the API server says at a path, as text."""
     trusting = ssl.create_default_context(cafile=str(lab.files.certificate))
     request = urllib.request.Request(

@@ -8,7 +8,6 @@ import pytest
 
 from sandbox.prometheus.promql import QueryError
 from tests.cluster.monitoring import promtool
-from tests.cluster.monitoring_fixtures import monitoring_tools  # noqa: F401
 from tests.contract.prometheus.written import (
     CASES,
     Written,
@@ -40,7 +39,7 @@ def test_the_practice_evaluator_agrees(written: Written, query: str) -> None:
 
 
 @pytest.mark.lab
-def test_the_real_evaluator_agrees(monitoring_tools: None) -> None:  # noqa: F811
+def test_the_real_evaluator_agrees(monitoring_tools: None) -> None:
     done = promtool("test", "rules", CASES)
     assert done.returncode == 0, done.stdout + done.stderr
 

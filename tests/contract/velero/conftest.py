@@ -13,9 +13,7 @@ from integrations.kubernetes import kinds
 from integrations.kubernetes.client import KubeClient
 from integrations.kubernetes.errors import NotFound
 from integrations.kubernetes.sdk import Access
-from tests.cluster.fixtures import lab  # noqa: F401
 from tests.cluster.recovery import ObjectStore, VeleroServer
-from tests.cluster.recovery_fixtures import lab_velero, object_store, second_velero  # noqa: F401
 from tests.contract.velero import practice
 from tests.contract.velero.world import Hands, World
 
@@ -39,7 +37,7 @@ async def hands(velero_world: World) -> AsyncIterator[Hands]:
 
 
 @pytest.fixture
-async def lab_hands(lab_velero: VeleroServer, object_store: ObjectStore) -> AsyncIterator[Hands]:  # noqa: F811
+async def lab_hands(lab_velero: VeleroServer, object_store: ObjectStore) -> AsyncIterator[Hands]:
     """The real server's alone, for what the practice world does otherwise by intention."""
     async with _hands(_world(lab_velero, object_store)) as made:
         yield made

@@ -9,7 +9,6 @@ import pytest
 
 from sandbox.slack import Limits, SlackServer, practice_workspace
 from tests.cluster.monitoring import Server
-from tests.cluster.monitoring_fixtures import lab_state, monitoring_tools  # noqa: F401
 from tests.lab.alerts.guard import SILENCE, Guard, guarded
 from tests.lab.alerts.scene import APP, REPLICAS, Scene, chart
 from tests.lab.grounds import NAMESPACE, Grounds
@@ -18,7 +17,7 @@ from tests.lab.grounds import NAMESPACE, Grounds
 @pytest.fixture(scope="package")
 def guard(
     grounds: Grounds,
-    lab_state: Server,  # noqa: F811
+    lab_state: Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Guard]:
     """Prometheus and Alertmanager; each bot here listens where they post to."""

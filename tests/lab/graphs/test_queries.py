@@ -15,7 +15,6 @@ import pytest
 from bot import promql
 from bot.graphs.catalogue import AppPods, Graph, load
 from tests.bot.graphs.cases import NASTY
-from tests.cluster.fixtures import lab  # noqa: F401
 from tests.cluster.lab import Json, Lab
 from tests.cluster.metrics import CPU
 from tests.cluster.monitoring import (
@@ -25,7 +24,6 @@ from tests.cluster.monitoring import (
     kubelet_job,
     prometheus,
 )
-from tests.cluster.monitoring_fixtures import lab_state, machine, monitoring_tools  # noqa: F401
 from tests.lab.graphs.absent import ABSENT
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(240)]
@@ -38,7 +36,7 @@ RATE = "10s"
 
 
 @pytest.fixture(scope="module")
-def watched(lab: Lab) -> Iterator[None]:  # noqa: F811
+def watched(lab: Lab) -> Iterator[None]:
     """Pods that are ready, one that crashes, one that fits nowhere, an autoscaler."""
     lab.api("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
@@ -54,9 +52,9 @@ def watched(lab: Lab) -> Iterator[None]:  # noqa: F811
 
 @pytest.fixture(scope="module")
 def server(
-    lab: Lab,  # noqa: F811
-    lab_state: Server,  # noqa: F811
-    machine: Server,  # noqa: F811
+    lab: Lab,
+    lab_state: Server,
+    machine: Server,
     watched: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:

@@ -12,7 +12,6 @@ from aiohttp import web
 from sandbox.alertmanager import Receiver
 from sandbox.prometheus.rules import filled, seconds, shipped
 from tests.cluster.monitoring import promtool
-from tests.cluster.monitoring_fixtures import monitoring_tools  # noqa: F401
 from tests.sandbox.prometheus.conftest import Watched
 
 Json = dict[str, Any]
@@ -172,6 +171,6 @@ def test_every_rule_has_a_runbook_and_words() -> None:
 
 
 @pytest.mark.lab
-def test_prometheus_takes_the_rules(monitoring_tools: None) -> None:  # noqa: F811
+def test_prometheus_takes_the_rules(monitoring_tools: None) -> None:
     done = promtool("check", "rules", "sandbox/prometheus/rules.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
