@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# Many tests wait for what they started, so that two for each core keep the cores at work.
-WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+# Many tests wait for what they started, so that three for two cores keep the cores at work.
+WORKERS ?= $(shell expr 3 \* $$(nproc 2>/dev/null || echo 2) / 2)
 
 .PHONY: demo test test-lab contract lab lint docs pictures clean
 

@@ -27,6 +27,7 @@ ROOM = (
 )
 
 
+@pytest.mark.slow  # replacing has the same steps, and more
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("step", RESTORE)
 async def test_a_cut_restore(recoverable: Office, recovery: Recovery, step: str, edge: str) -> None:

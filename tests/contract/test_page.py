@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.contract.conftest import WORLDS
 from tests.contract.page import (
     FAILED,
@@ -74,6 +76,7 @@ def test_there_is_a_column_for_each_world() -> None:
     assert list(COLUMNS) == list(WORLDS)
 
 
+@pytest.mark.slow
 def test_the_page_lists_exactly_the_cases_that_exist() -> None:
     command = [sys.executable, "-m", "pytest", "tests/contract", "--collect-only"]
     told = subprocess.run(

@@ -97,6 +97,7 @@ async def test_nothing_secret_and_nobody_is_named(world: World, tmp_path: Path) 
         assert "hidden" not in told
 
 
+@pytest.mark.slow
 async def test_an_address_that_is_taken_is_told(world: World, tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
     taken = server.sockets[0].getsockname()[1]

@@ -107,7 +107,11 @@ async def test_without_a_prometheus_that_answers_the_alert_is_there_and_says_so(
 
 @pytest.mark.parametrize(
     ("fault", "value", "words"),
-    [("nan", True, "no data"), ("copies", 200, "lines"), ("delay", 30.0, "")],
+    [
+        ("nan", True, "no data"),
+        pytest.param("copies", 200, "lines", marks=pytest.mark.slow),
+        pytest.param("delay", 30.0, "", marks=pytest.mark.slow),
+    ],
 )
 async def test_whatever_is_wrong_with_prometheus_the_alert_is_told_first(
     site: Site, fault: str, value: float, words: str

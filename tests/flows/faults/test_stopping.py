@@ -108,6 +108,7 @@ def test_two_deploys_of_one_app_at_once(world: Practice, start: Start, tmp_path:
     assert picture(world, namespace).revisions == {1: "deployed"}
 
 
+@pytest.mark.slow
 def test_a_second_bot_on_the_same_state_says_so(
     world: Practice, start: Start, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def kill(bot: BotProcess) -> None:
     os.kill(bot.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 async def test_killed_with_a_post_on_its_way_in_every_channel(world: World, tmp_path: Path) -> None:
     slack = world.slack
     async with running(world.config, tmp_path / "first.log") as bot:

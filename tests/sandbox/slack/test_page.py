@@ -124,6 +124,7 @@ async def test_a_command_is_completed_by_keyboard_and_answered_privately(
     await expect(log(page).get_by_text("queued")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_escape_closes_the_completions_and_arrow_up_recalls(page: Page) -> None:
     await box(page).focus()
     await page.keyboard.type("/on")
@@ -139,6 +140,7 @@ async def test_escape_closes_the_completions_and_arrow_up_recalls(page: Page) ->
     await expect(box(page)).to_have_value("hello")
 
 
+@pytest.mark.slow
 async def test_a_failed_command_is_told_as_slack_tells_it(page: Page) -> None:
     await box(page).fill("/onprem status")
     await page.keyboard.press("Enter")
@@ -234,6 +236,7 @@ async def test_a_modal_is_filled_corrected_and_closed_by_keyboard(
     assert typed == ["prase", "parse"]
 
 
+@pytest.mark.slow
 async def test_escape_dismisses_a_modal(
     page: Page, server: SlackServer, client: AsyncWebClient
 ) -> None:
@@ -251,6 +254,7 @@ async def test_escape_dismisses_a_modal(
 # -- reading ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_threads_open_beside_and_commands_do_not_work_there(
     page: Page, client: AsyncWebClient, server: SlackServer, ops: str
 ) -> None:
@@ -291,6 +295,7 @@ async def test_what_comes_from_outside_is_shown_and_never_run(
     await expect(links.first).to_have_attribute("href", "https://a.example/?q=1&r=2")
 
 
+@pytest.mark.slow
 async def test_tables_and_images_have_names_and_headers(
     page: Page, client: AsyncWebClient, ops: str
 ) -> None:
@@ -308,6 +313,7 @@ async def test_tables_and_images_have_names_and_headers(
     assert await image.evaluate("image => image.complete && image.naturalWidth") == 8
 
 
+@pytest.mark.slow
 async def test_other_channels_count_what_is_new(page: Page, server: SlackServer) -> None:
     server.say("bob", "general", "lunch?")
     channel = page.get_by_role("navigation").get_by_role(
@@ -319,6 +325,7 @@ async def test_other_channels_count_what_is_new(page: Page, server: SlackServer)
     await expect(current).to_have_attribute("aria-current", "page")
 
 
+@pytest.mark.slow
 async def test_a_guest_sees_a_guests_channels(page: Page) -> None:
     await become(page, "Gus Guest · guest")
     await expect(page.get_by_role("heading", name="#general")).to_be_visible()
@@ -326,6 +333,7 @@ async def test_a_guest_sees_a_guests_channels(page: Page) -> None:
     await expect(names).to_have_text(["general", "onprem"])
 
 
+@pytest.mark.slow
 async def test_joining_a_channel_from_outside(page: Page) -> None:
     await become(page, "Bob Tanaka · operator")
     await page.get_by_role("button", name="partners, shared with another company").click()
@@ -333,6 +341,7 @@ async def test_joining_a_channel_from_outside(page: Page) -> None:
     await expect(page.get_by_role("combobox", name="Message #partners")).to_be_focused()
 
 
+@pytest.mark.slow
 async def test_on_a_phone_the_channel_list_slides_in(page: Page, server: SlackServer) -> None:
     await page.set_viewport_size({"width": 390, "height": 760})
     navigation = page.get_by_role("navigation", name="Channels")
@@ -345,6 +354,7 @@ async def test_on_a_phone_the_channel_list_slides_in(page: Page, server: SlackSe
     assert width <= 390
 
 
+@pytest.mark.slow
 async def test_the_home_tab_shows_what_the_app_publishes(
     page: Page, bolt: AsyncApp, connect: Any, client: AsyncWebClient
 ) -> None:
@@ -359,6 +369,7 @@ async def test_the_home_tab_shows_what_the_app_publishes(
     await expect(page.get_by_role("heading", name="Your jobs")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_the_page_comes_back_after_the_connection_broke(
     page: Page, server: SlackServer, ops: str
 ) -> None:
