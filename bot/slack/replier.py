@@ -70,7 +70,7 @@ class OpsChannel:
         """
         draft = self._draft(document, priority=outbox.NORMAL, channel=channel)
         draft = replace(draft, final=not live)
-        if not outbox.amend(db, key, draft.payload):
+        if not outbox.amend(db, key, draft.payload, self._clock()):
             kind = "update" if self.posted(db, key) else "post"
             self._queue(db, replace(draft, kind=kind, message_key=key))
 
@@ -151,7 +151,7 @@ class SlackReplier:
             return
         payload["thread_ts"] = origin.get("thread", "")
         first = not outbox.posted(db, notice.key)
-        if not outbox.amend(db, notice.key, payload):
+        if not outbox.amend(db, notice.key, payload, self._clock()):
             known = not first or messages.get(db, notice.key) is not None
             kind = "update" if known else "post"
             self._queue(db, request, kind, payload, key=notice.key, final=notice.final)

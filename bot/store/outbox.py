@@ -332,11 +332,17 @@ def waiting(db: Database) -> bool:
     return first(db, f"SELECT 1 FROM outbox WHERE {OPEN} AND state = 'queued' LIMIT 1") is not None  # noqa: S608
 
 
-def amend(db: Database, message_key: str, payload: Mapping[str, Any]) -> bool:
-    """Gives a post that is still queued its newest content; False when none is."""
+def amend(db: Database, message_key: str, payload: Mapping[str, Any], now: int) -> bool:
+    """Gives a post that is still queued its newest content; False when none is.
+
+    Edits queued while it was on its way are older, and would undo what it tells now.
+    """
     sql = """UPDATE outbox SET payload = ?
         WHERE message_key = ? AND kind = 'post' AND state = 'queued'"""
-    return changed(db, sql, [dump(payload), message_key]) > 0
+    amended = changed(db, sql, [dump(payload), message_key]) > 0
+    if amended:
+        supersede(db, message_key, now)
+    return amended
 
 
 def rewrite(db: Database, entry_id: int, payload: Mapping[str, Any]) -> None:

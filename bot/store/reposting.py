@@ -23,7 +23,7 @@ def repost(db: Database, entry: Entry, now: int) -> None:
     payload = load(newest["payload"]) if newest else entry.payload
     final = bool(newest["final"]) if newest else entry.final
     turn = supersede(db, entry.message_key, now) if newest else entry.turn_at
-    if amend(db, entry.message_key, payload):
+    if amend(db, entry.message_key, payload, now):
         end(db, entry.id, "superseded", now, "")
         return
     changed(

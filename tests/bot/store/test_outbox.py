@@ -167,12 +167,24 @@ def test_a_queued_post_can_be_given_newer_content(db):
     assert (outbox.waiting(db), outbox.posted(db, "m1")) == (False, False)
     say(db, "old")
     assert (outbox.waiting(db), outbox.posted(db, "m1")) == (True, True)
-    assert outbox.amend(db, "m1", {"text": "new"})
+    assert outbox.amend(db, "m1", {"text": "new"}, 2)
     assert claimed(db) == "new"
-    assert not outbox.amend(db, "m1", {"text": "too late"})
+    assert not outbox.amend(db, "m1", {"text": "too late"}, 2)
     assert (outbox.waiting(db), outbox.posted(db, "m1")) == (False, True)
     outbox.fail(db, 1, 5, "gone")
     assert not outbox.posted(db, "m1")
+
+
+def test_an_older_edit_does_not_undo_what_a_repeated_post_tells(db):
+    say(db, "asked")
+    post = outbox.claim_next(db, 5)
+    running = say(db, "running", EDIT)
+    outbox.retry(db, post.id, 0, "ratelimited")
+    assert outbox.amend(db, "m1", {"text": "done"}, 7)
+    assert outbox.get(db, running).state == "superseded"
+    assert claimed(db) == "done"
+    outbox.sent(db, post.id, 8, "17.0001")
+    assert outbox.claim_next(db, 9) is None
 
 
 def test_old_rows_cost_the_sender_nothing(db):
