@@ -100,6 +100,7 @@ async def plan_uninstall(ctx: Ctx, p: Uninstall) -> Plan:
             "release": ref.release,
             "revision": revision,
             "workloads": paths,
+            "selectors": [item["spec"].get("selector") or {} for item in items],
             "data": p.data,
             "things": [[t.kind, t.name, t.uid] for t in things],
         },
@@ -132,7 +133,7 @@ async def uninstall(ctx: Ctx, p: Uninstall, op: Op) -> Uninstalled:
     names = tuple(f"{kind}/{name}" for kind, name, _ in things)
     if facts["revision"]:
         await uninstall_release(ctx, ref, op, int(facts["revision"]))
-        await wait_gone(ctx, ref, op)
+        await wait_gone(ctx, ref, op, facts.get("selectors", ()))
     if facts["data"]:
         await remove_data(ctx, ref, op, things)
         await forget(ctx, ref, op)

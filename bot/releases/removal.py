@@ -81,19 +81,29 @@ async def uninstall_release(ctx: Ctx, ref: AppRef, op: Op, revision: int) -> Non
     await step.run("helm uninstall")
 
 
-async def wait_gone(ctx: Ctx, ref: AppRef, op: Op) -> None:
+async def wait_gone(ctx: Ctx, ref: AppRef, op: Op, selectors: Sequence[Object]) -> None:
     """Waits, as a step, until no pod of the release is left.
+
+    Args:
+        ctx: The command's context.
+        ref: The app.
+        op: The operation.
+        selectors: By which the release's workloads chose their pods; not every chart gives its
+            pods the label of their release.
 
     Raises:
         Failed: If some stay beyond the app's timeout.
     """
     from integrations.kubernetes.kinds import POD
+    from integrations.kubernetes.revision import selects
 
     kube, timeout = ctx.clusters(ref.cluster).kube, ref.config.timeout
-    labels = {_INSTANCE: ref.release}
+    marked = {"matchLabels": {_INSTANCE: ref.release}}
+    owners = [{"spec": {"selector": selector}} for selector in (marked, *selectors)]
 
     async def pods() -> list[str]:
-        return [_name(pod) for pod in (await kube.list(POD, ref.namespace, labels=labels)).items]
+        found = (await kube.list(POD, ref.namespace)).items
+        return [_name(pod) for pod in found if any(selects(owner, pod) for owner in owners)]
 
     async def wait() -> bool:
         from integrations.kubernetes.watch import watch
@@ -101,7 +111,7 @@ async def wait_gone(ctx: Ctx, ref: AppRef, op: Op) -> None:
         try:
             async with (
                 asyncio.timeout(timeout),
-                aclosing(watch(kube, POD, namespace=ref.namespace, labels=labels).events()) as all_,
+                aclosing(watch(kube, POD, namespace=ref.namespace).events()) as all_,
             ):
                 async for _ in all_:
                     left = await pods()

@@ -14,6 +14,7 @@ from integrations.kubernetes.errors import NotFound
 from integrations.kubernetes.kinds import (
     DEPLOYMENT,
     PERSISTENT_VOLUME_CLAIM,
+    POD,
     SECRET,
     STATEFUL_SET,
 )
@@ -137,9 +138,9 @@ spec:
 """
 
 
-async def test_a_bad_revision_of_a_statefulset_does_not_stay_stuck(
-    shop: Office, world: World, tmp_path: Path
-) -> None:
+@pytest.fixture
+def queue(shop: Office, tmp_path: Path) -> Office:
+    """An app whose chart gives its pods no label of the release."""
     chart = tmp_path / "queue"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text("{apiVersion: v2, name: queue, version: 1.0.0}")
@@ -147,6 +148,20 @@ async def test_a_bad_revision_of_a_statefulset_does_not_stay_stuck(
     (chart / "templates" / "all.yaml").write_text(ORDERED)
     app = {"namespace": "queue", "chart": str(chart), "timeout": 15}
     shop.config = configuration(tmp_path, apps={"queue": app})
+    return shop
+
+
+async def test_an_uninstall_waits_for_pods_without_the_releases_label(
+    queue: Office, world: World
+) -> None:
+    await queue.run("deploy queue")
+    assert (await world.kube.list(POD, "queue")).items
+    await queue.run("uninstall queue")
+    assert (await world.kube.list(POD, "queue")).items == []
+
+
+async def test_a_bad_revision_of_a_statefulset_does_not_stay_stuck(queue: Office) -> None:
+    shop = queue
     await shop.run("deploy queue")
     with pytest.raises(Failed, match="rolled back to revision 1"):
         await shop.run("deploy queue --version broken")
