@@ -146,18 +146,25 @@ def queue(shop: Office, tmp_path: Path) -> Office:
     (chart / "Chart.yaml").write_text("{apiVersion: v2, name: queue, version: 1.0.0}")
     (chart / "values.yaml").write_text("image: {tag: v1}")
     (chart / "templates" / "all.yaml").write_text(ORDERED)
-    app = {"namespace": "queue", "chart": str(chart), "timeout": 15}
-    shop.config = configuration(tmp_path, apps={"queue": app})
+    shop.config = configuration(tmp_path, apps={"queue": patient(chart, 15)})
     return shop
 
 
+def patient(chart: Path, seconds: float) -> dict[str, Any]:
+    return {"namespace": "queue", "chart": str(chart), "timeout": seconds}
+
+
 async def test_an_uninstall_waits_for_pods_without_the_releases_label(
-    queue: Office, world: World
+    queue: Office, world: World, tmp_path: Path
 ) -> None:
     await queue.run("deploy queue")
-    assert (await world.kube.list(POD, "queue")).items
-    await queue.run("uninstall queue")
-    assert (await world.kube.list(POD, "queue")).items == []
+    (pod, *_) = (await world.kube.list(POD, "queue")).items
+    held = {"metadata": {"finalizers": ["example.com/held"]}}
+    await world.kube.patch(POD, "queue", pod["metadata"]["name"], held)
+    queue.config = configuration(tmp_path, apps={"queue": patient(tmp_path / "queue", 1)})
+    with pytest.raises(Failed, match="still ending") as told:
+        await queue.run("uninstall queue")
+    assert pod["metadata"]["name"] in told.value.why
 
 
 async def test_a_bad_revision_of_a_statefulset_does_not_stay_stuck(queue: Office) -> None:
