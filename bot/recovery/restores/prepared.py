@@ -13,27 +13,19 @@ from bot.recovery.restores.room import Room
 from bot.recovery.restores.surveying import Survey
 from bot.recovery.restores.unseen import Unseen
 from bot.recovery.which.choosing import Choice
-from bot.recovery.which.intent import Intent
+from bot.recovery.which.intent import Intent, Words
 
 if TYPE_CHECKING:
     from integrations.velero.models import Backup, Location
 
 
-class Asked(Protocol):
-    """Parameters of `restore`."""
+class Asked(Words, Protocol):
+    """All parameters of `restore`."""
 
-    @property
-    def backup(self) -> str: ...  # noqa: D102
-    @property
-    def to(self) -> str: ...  # noqa: D102
-    @property
-    def cluster(self) -> str: ...  # noqa: D102
     @property
     def only(self) -> str: ...  # noqa: D102
     @property
     def update(self) -> bool: ...  # noqa: D102
-    @property
-    def replace(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Words(Protocol):
-    """Parameters of `restore`."""
+    """Parameters of `restore` that tell what goes where."""
 
     @property
     def backup(self) -> str: ...  # noqa: D102
