@@ -58,6 +58,7 @@ class Mirror:
         self._workloads: dict[str, Workload] = {}
         self._revisions: dict[str, Revision] = {}
         self._synced: set[str] = set()
+        self._unheard = set(_KINDS)
         self._gone: dict[str, int | None] = {}
         self.late = True
 
@@ -69,6 +70,9 @@ class Mirror:
 
     def sight(self, now: int, apps: Mapping[str, str]) -> Sight:
         """What there is, as far as it can be seen.
+
+        Nothing is, until of each kind it is known whether it can be: what helm changed would be
+        told as somebody's by whoever sees the objects before the release.
 
         Args:
             now: Microseconds UTC.
@@ -83,7 +87,7 @@ class Mirror:
             cluster=self._kube.cluster,
             namespace=self._namespace,
             now=now,
-            kinds=frozenset(self._synced),
+            kinds=frozenset() if self._unheard else frozenset(self._synced),
             workloads=dict(self._workloads),
             releases=releases,
             apps=apps,
@@ -106,6 +110,8 @@ class Mirror:
                     async for event in events:
                         self._take(word, event)
             except IntegrationError as error:  # refused
+                self._unheard.discard(word)
+                self._stirred()
                 log.warning(
                     "changes not watched",
                     cluster=self._kube.cluster,
@@ -131,6 +137,7 @@ class Mirror:
     def _take(self, word: str, event: Event) -> None:
         if event.type is Change.SYNCED:
             self._synced.add(word)
+            self._unheard.discard(word)
             self.late = True
             self._stirred()
             return

@@ -144,7 +144,8 @@ async def test_helm_in_other_hands_is_told_by_its_release_and_the_bots_own_is_no
         gone = await scene.told("uninstalled")
     assert back_.kind == "rollback"
     assert (gone.object, gone.kind) == ("release/tiny", "uninstall")
-    assert len(await scene.seen()) == 4
+    seen = await scene.seen()
+    assert len(seen) == 4, "\n".join(map(str, seen))
 
 
 @pytest.mark.parametrize("helm_path", [""], ids=["health"])

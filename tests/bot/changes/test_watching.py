@@ -188,6 +188,18 @@ async def _gone(scene: Scene) -> bool:
 
 
 @pytest.mark.helm
+async def test_a_release_that_is_seen_later_than_its_objects_is_told_once(scene: Scene) -> None:
+    async with scene.watched():
+        await scene.helm("install", "tiny", str(scene.chart()))
+        await scene.told("release tiny installed")
+    await scene.helm("upgrade", "tiny", str(scene.chart()), "--set", "replicas=3")
+    scene.world.server.faults.add(Fault(delay=1.0, method="GET", path="*/secrets*"))
+    async with scene.watched():
+        await scene.told("upgraded to revision 2")
+    assert len(await scene.seen()) == 2
+
+
+@pytest.mark.helm
 async def test_a_person_who_mends_by_hand_what_helm_made_is_told(scene: Scene) -> None:
     id_ = await scene.operation("deploy")
     await scene.world.helm.install_or_upgrade(
