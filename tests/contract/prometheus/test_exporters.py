@@ -84,7 +84,15 @@ def test_kube_state_metrics(
     lab_state: Server,
 ) -> None:
     _furnish(lab)
-    wanted = ("kube_pod_container_status_ready", "kube_statefulset_replicas", "kube_daemonset_")
+    wanted = (
+        "kube_pod_container_status_ready",
+        "kube_statefulset_replicas",
+        "kube_daemonset_",
+        "kube_horizontalpodautoscaler_",
+        "kube_persistentvolumeclaim_info",
+        "kube_persistentvolumeclaim_resource_requests_storage_bytes",
+        "kube_persistentvolumeclaim_status_phase",
+    )
     lab_state.process.wait_until(
         lambda: all(f"\n{name}" in lab_state.text("/metrics") for name in wanted)
     )
