@@ -37,12 +37,18 @@ class ServerFailed(Exception):
     """A server ended, or did not get ready in time; the message has the end of its log."""
 
 
+PORTS = range(12_000, 32_000)
+"""Below those that the system gives away: one of its own would be taken by any connection that
+somebody opens before the server listens (ip(7), ip_local_port_range)."""
+
+
 def free_port() -> int:
-    """Ask the system for a port on the loopback address that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Find a port on the loopback address that nobody uses, and that nobody is given by chance."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Ledger:
